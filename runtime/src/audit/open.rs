@@ -1,0 +1,244 @@
+//! Opening a ledger: who may write to it, and where its last good line ends.
+//!
+//! Only the end of the file is read, however long it is. What follows the last good line was never durable, for its
+//! writer was not told so; no reply was released on the strength of it. It is moved aside all the same.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::line::{Digest, Hash, Link};
+use super::writer::{End, LedgerFile};
+use super::{LedgerError, Options};
+
+pub(super) struct Opened {
+    /// Absolute, and not a link.
+    pub(super) path: PathBuf,
+    pub(super) sink: Box<LedgerFile>,
+    pub(super) lock: File,
+    pub(super) end: End,
+    pub(super) torn: Option<Torn>,
+}
+
+/// What was moved aside.
+pub(super) struct Torn {
+    pub(super) bytes: u64,
+    pub(super) digest: Digest,
+}
+
+/// How far back the last good line is looked for. A torn tail is one batch, and batches are far smaller.
+const FARTHEST: u64 = 64 << 20;
+const NEAREST: u64 = 64 << 10;
+
+pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError> {
+    let path = &resolve(path).map_err(|source| LedgerError::Open {
+        path: path.to_owned(),
+        source: Arc::new(source),
+    })?;
+    let folder = folder_of(path);
+    let failed = |source| LedgerError::Open {
+        path: path.clone(),
+        source: Arc::new(source),
+    };
+    let lock = lock(path)?;
+
+    let mut file = private()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(failed)?;
+    let there = file.metadata().map_err(failed)?;
+    if !there.is_file() {
+        return Err(LedgerError::NotALedger { path: path.to_owned() });
+    }
+    if there.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+
+    let end = find_end(&mut file, there.len(), path)?;
+    let torn = if end.length < there.len() {
+        let torn = quarantine(&mut file, path, folder, end.length, options).map_err(failed)?;
+        tracing::warn!(path = %path.display(), bytes = torn.bytes, "the ledger's torn tail was moved aside");
+        Some(torn)
+    } else {
+        None
+    };
+    // The file's own name has to outlive a crash too.
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)?;
+    let sink = Box::new(LedgerFile::new(file, path, options.danger_unsynced).map_err(failed)?);
+    Ok(Opened { sink, lock, end, torn })
+}
+
+/// Makes the folder, and follows links: whichever name a ledger goes by, its lock is one.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let folder = folder_of(path);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(folder.canonicalize()?.join(name)),
+        resolved => resolved,
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// The lock is on a file beside the ledger, which stays where it is when the ledger is moved or replaced.
+fn lock(path: &Path) -> Result<File, LedgerError> {
+    let failed = |source| LedgerError::Open {
+        path: path.to_owned(),
+        source: Arc::new(source),
+    };
+    let lock = private()
+        .write(true)
+        .create(true)
+        .open(beside(path, ".lock"))
+        .map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn find_end(file: &mut File, length: u64, path: &Path) -> Result<End, LedgerError> {
+    let failed = |source| LedgerError::Open {
+        path: path.to_owned(),
+        source: Arc::new(source),
+    };
+    let mut reach = NEAREST;
+    loop {
+        let start = length.saturating_sub(reach);
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut tail = Vec::new();
+        file.take(length - start).read_to_end(&mut tail).map_err(failed)?;
+        match last_good(&tail, start) {
+            Ok(end) => return Ok(end),
+            Err(Lost::Farther) if reach < FARTHEST => reach *= 8,
+            Err(Lost::Farther | Lost::Foreign) => return Err(LedgerError::NotALedger { path: path.to_owned() }),
+            Err(Lost::Unchained(seq)) => {
+                return Err(LedgerError::BrokenChain {
+                    path: path.to_owned(),
+                    seq,
+                });
+            }
+        }
+    }
+}
+
+/// Why no end was found.
+enum Lost {
+    /// The lines that would tell lie farther back.
+    Farther,
+    /// A line that is whole but not one of ours.
+    Foreign,
+    /// Lines that are ours but do not follow each other. That is no torn tail: nothing is touched.
+    Unchained(u64),
+}
+
+/// Finds the last good line of a file of which `tail` is all from `start` on, and checks that it follows the line before it.
+fn last_good(tail: &[u8], start: u64) -> Result<End, Lost> {
+    let mut rest = tail;
+    loop {
+        let (line, before) = match last_line(rest) {
+            Some(found) => found,
+            None if start > 0 => return Err(Lost::Farther),
+            None if could_begin_a_ledger(tail) => return Ok(End::START),
+            None => return Err(Lost::Foreign),
+        };
+        // The first line of a window may be the end of a longer one.
+        if before.is_empty() && start > 0 {
+            return Err(Lost::Farther);
+        }
+        let length = start + (before.len() + line.len()) as u64;
+        rest = before;
+        let Some(line) = line.strip_suffix(b"\n") else { continue };
+        match serde_json::from_slice::<Link>(line) {
+            Ok(link) => {
+                follows(&link, before, start)?;
+                let next = link.seq.checked_add(1).ok_or(Lost::Unchained(link.seq))?;
+                return Ok(End {
+                    length,
+                    next,
+                    prev: Hash::leaf(line),
+                });
+            }
+            Err(_) if serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok() => return Err(Lost::Foreign),
+            Err(_) => {}
+        }
+    }
+}
+
+fn follows(link: &Link, before: &[u8], start: u64) -> Result<(), Lost> {
+    let unchained = Lost::Unchained(link.seq);
+    let Some((line, earlier)) = last_line(before) else {
+        return if link.seq == 1 && link.prev == Hash::NONE {
+            Ok(())
+        } else {
+            Err(unchained)
+        };
+    };
+    if earlier.is_empty() && start > 0 {
+        return Err(Lost::Farther);
+    }
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match serde_json::from_slice::<Link>(line) {
+        Ok(previous) if previous.seq.checked_add(1) == Some(link.seq) && Hash::leaf(line) == link.prev => Ok(()),
+        Ok(_) | Err(_) => Err(unchained),
+    }
+}
+
+/// Splits off the last line, its newline included if it has one.
+fn last_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, most) = text.split_last()?;
+    let cut = most.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    text.split_at_checked(cut).map(|(before, line)| (line, before))
+}
+
+/// A crash during the very first write leaves a beginning of it, or zeros. Anything else is somebody's file.
+fn could_begin_a_ledger(bytes: &[u8]) -> bool {
+    const BEGINNING: &[u8] = b"{\"seq\":1,\"event_id\":";
+    bytes.starts_with(BEGINNING) || BEGINNING.starts_with(bytes) || bytes.iter().all(|byte| *byte == 0)
+}
+
+/// Moves all beyond `length` into a file of its own, and only then takes it off the ledger.
+fn quarantine(file: &mut File, path: &Path, folder: &Path, length: u64, options: &Options) -> io::Result<Torn> {
+    file.seek(SeekFrom::Start(length))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let stamp = (options.clock)().strftime("%Y%m%dT%H%M%S.%6fZ");
+    let mut aside = private()
+        .write(true)
+        .create_new(true)
+        .open(beside(path, &format!(".torn-{stamp}")))?;
+    aside.write_all(&tail)?;
+    aside.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    file.set_len(length)?;
+    file.sync_all()?;
+    Ok(Torn {
+        bytes: tail.len() as u64,
+        digest: Digest::of(&tail),
+    })
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,269 @@
+//! One tool call, from what a client asked to what it may have. Reads top to bottom.
+//!
+//! Nothing runs before the ledger has the intent, and nothing is answered before it has the ending. Arguments are
+//! checked before the guest starts, results before they are released, and every text on the way out is scrubbed.
+
+mod answer;
+
+mod who;
+
+pub use answer::{Answer, Asked, Done, Fault, Good};
+pub use who::{ClientName, Principal};
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::audit::{self, Crossing, Digest, Ending, Entry, Event, Facts, Note, Scrubbed, Subject};
+use crate::egress::{Caller, Door};
+use crate::names::ToolName;
+use crate::router::{Route, Router};
+use crate::shard::CallContext;
+use crate::tool::{Category, Outcome, Output};
+use crate::wire::Source;
+
+/// The host: its tools, and the door they reach the world through.
+pub struct Host {
+    router: Router,
+    door: Arc<Door>,
+    clock: Clock,
+}
+
+/// What time results say they were read at: the real one, or the fixed one of the mock data.
+#[derive(Debug, Clone, Copy)]
+pub enum Clock {
+    Real,
+    Fixed(Timestamp),
+}
+
+impl Host {
+    pub fn new(router: Router, door: Arc<Door>, clock: Clock) -> Self {
+        Self { router, door, clock }
+    }
+
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    pub fn source(&self) -> Source {
+        self.door.source()
+    }
+
+    /// Calls a tool. Every end of it is an answer, and every answer is on record, or says that it is not.
+    pub async fn call(&self, asked: Asked) -> Answer {
+        let Some(route) = self.router.route(&asked.tool) else { return self.unknown(asked).await };
+        let subject = Arc::new(self.subject(route, &asked));
+        let what = audit::Asked {
+            what: Crossing::Call,
+            parent: None,
+            subject: subject.clone(),
+            args_summary: Some(summary(&asked.arguments)),
+            request_bytes: Some(asked.arguments.to_string().len() as u64),
+        };
+        let entry = match self.door.ledger().ask(what).await {
+            Ok(entry) => entry,
+            Err(error) => {
+                tracing::error!(tool = asked.tool, %error, "call refused: it cannot be recorded");
+                return self.answer(asked.tool, Err(Fault::Unrecorded), None, Vec::new());
+            }
+        };
+        let mut crossings = Vec::new();
+        let result = self.run(route, &asked, subject, &entry, &mut crossings).await;
+        self.close(asked.tool, entry, result, crossings).await
+    }
+
+    /// From here on the intent is on record.
+    async fn run(
+        &self,
+        route: &Route,
+        asked: &Asked,
+        subject: Arc<Subject>,
+        entry: &Entry,
+        crossings: &mut Vec<crate::egress::Crossed>,
+    ) -> Result<Good, Fault> {
+        let problems = route.problems(&asked.arguments);
+        if !problems.is_empty() {
+            return Err(Fault::InvalidArguments(problems.join("; ")));
+        }
+        let _room = self.router.admit(route).ok_or(Fault::Busy)?;
+        let limits = &route.shard.rights.limits;
+        // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
+        let deadline = Instant::now() + limits.deadline;
+        let caller = Arc::new(Caller::new(
+            route.shard.rights.clone(),
+            route.tool.name.clone(),
+            subject,
+            entry.event_id(),
+            deadline,
+            asked.cancelled.clone(),
+            asked.progress.clone(),
+        ));
+        let context = CallContext {
+            call_id: entry.event_id().to_string(),
+            remaining_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            resumed: asked.resumed.clone(),
+        };
+        let arguments = asked.arguments.to_string();
+        let ended = route.shard.call(&self.door, &caller, &route.tool.name, &arguments, context).await;
+        self.door.end_of_call(&caller).await;
+        *crossings = caller.crossings();
+        match ended {
+            Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes),
+            Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
+            Ok(Err(error)) => Err(Fault::Tool { code: error.code(), text: self.door.clean_text(error.text()) }),
+            Err(failure) => {
+                tracing::warn!(
+                    tool = %route.tool.name,
+                    shard = %route.shard.manifest.name,
+                    cause = self.door.clean_text(&chain(&failure)),
+                    "guest did not finish"
+                );
+                Err(Fault::Guest(failure.code()))
+            }
+        }
+    }
+
+    /// A result must fit what was promised of it before anybody gets it.
+    fn done(&self, route: &Route, output: Output, most: usize) -> Result<Good, Fault> {
+        if output.bytes() > most {
+            return Err(Fault::OutputTooLarge { most });
+        }
+        let misfits = route.misfits(output.data.as_ref());
+        if !misfits.is_empty() {
+            tracing::warn!(tool = %route.tool.name, problems = misfits.join("; "), "result does not fit its schema");
+            return Err(Fault::OutputMisfit);
+        }
+        if !output.complete && output.notes.is_empty() {
+            return Err(Fault::OutputMisfit);
+        }
+        let (output, redactions) = self.door.clean_output(output);
+        Ok(Good::Done(output.redacted(redactions)))
+    }
+
+    async fn close(
+        &self,
+        tool: String,
+        entry: Entry,
+        result: Result<Good, Fault>,
+        crossings: Vec<crate::egress::Crossed>,
+    ) -> Answer {
+        let ending = ending(&result);
+        match entry.close(ending, result).await {
+            Ok(released) => {
+                let position = released.position();
+                self.answer(tool, released.into_inner(), Some(position), crossings)
+            }
+            Err(error) => {
+                tracing::error!(tool, %error, "answer withheld: its ending cannot be recorded");
+                self.answer(tool, Err(Fault::Unrecorded), None, crossings)
+            }
+        }
+    }
+
+    /// A tool that nobody has is on record too: somebody tried.
+    async fn unknown(&self, asked: Asked) -> Answer {
+        let subject = Subject {
+            mock_mode: Some(self.source() == Source::Mock),
+            principal: Some(Scrubbed::already_scrubbed(asked.principal.as_str().to_owned())),
+            client: asked.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
+            // The name is anybody's text: it is recorded only where it could be a tool's.
+            tool: ToolName::parse(&asked.tool).ok().filter(|name| self.door.clean_text(name.as_str()) == name.as_str()),
+            ..Subject::default()
+        };
+        let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code: "unknown-tool" }) };
+        match self.door.ledger().note(note).await {
+            Ok(position) => self.answer(asked.tool, Err(Fault::UnknownTool), Some(position), Vec::new()),
+            Err(error) => {
+                tracing::error!(%error, "an unknown tool was asked for, which cannot be recorded");
+                self.answer(asked.tool, Err(Fault::Unrecorded), None, Vec::new())
+            }
+        }
+    }
+
+    fn subject(&self, route: &Route, asked: &Asked) -> Subject {
+        Subject {
+            shard: Some(route.shard.manifest.name.clone()),
+            tool: Some(route.tool.name.clone()),
+            category: Some(match route.tool.category {
+                Category::Read => audit::Category::Read,
+                Category::Audit => audit::Category::Audit,
+                Category::Report => audit::Category::Report,
+                Category::Write => audit::Category::Write,
+            }),
+            mock_mode: Some(self.source() == Source::Mock),
+            principal: Some(Scrubbed::already_scrubbed(asked.principal.as_str().to_owned())),
+            client: asked.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
+            component: Some(Digest::from_bytes(route.shard.digest.to_bytes())),
+            lock: None,
+        }
+    }
+
+    fn answer(
+        &self,
+        tool: String,
+        result: Result<Good, Fault>,
+        position: Option<audit::Position>,
+        crossings: Vec<crate::egress::Crossed>,
+    ) -> Answer {
+        let as_of = match self.clock {
+            Clock::Real => Timestamp::now(),
+            Clock::Fixed(now) => now,
+        };
+        Answer { tool, result, position, source: self.source(), as_of, crossings }
+    }
+}
+
+fn ending(result: &Result<Good, Fault>) -> Ending {
+    match result {
+        Ok(Good::Done(done)) => Ending::Release {
+            facts: Facts {
+                rows: done.rows(),
+                complete: Some(done.complete),
+                reply_bytes: Some(done.data.as_ref().map_or(0, |data| data.to_string().len() as u64)),
+                result: done.data.as_ref().map(|data| Digest::of(data.to_string().as_bytes())),
+                redactions: done.redactions.clone(),
+                ..Facts::default()
+            },
+        },
+        Ok(Good::InputRequired(_)) => Ending::Release { facts: Facts { complete: Some(false), ..Facts::default() } },
+        Err(fault) if fault.is_refusal() => Ending::Refuse { code: fault.code(), facts: Facts::default() },
+        Err(fault) => Ending::Fail { code: fault.code(), message: fault.recorded(), facts: Facts::default() },
+    }
+}
+
+/// What the ledger says of arguments: names, kinds and sizes. Values of persons do not belong in a record that cannot be
+/// erased; numbers and switches say what was asked for and name nobody.
+fn summary(arguments: &Value) -> Scrubbed {
+    let kind = |value: &Value| match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) => value.to_string(),
+        Value::String(text) => format!("string({})", text.chars().count()),
+        Value::Array(items) => format!("array({})", items.len()),
+        Value::Object(fields) => format!("object({})", fields.len()),
+    };
+    // A name that no schema knows is free text. Such arguments are refused; the record keeps their number only.
+    let name = |name: &str| {
+        let plain = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if plain { name.to_owned() } else { "?".to_owned() }
+    };
+    let fields = arguments.as_object().into_iter().flatten();
+    let parts: Vec<_> = fields.take(32).map(|(key, value)| format!("{}={}", name(key), kind(value))).collect();
+    Scrubbed::already_scrubbed(parts.join(" "))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

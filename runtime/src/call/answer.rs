@@ -1,0 +1,171 @@
+//! What a client asks, and all that it can get.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{Position, Scrubbed};
+use super::{ClientName, Principal};
+use crate::egress::{Crossed, Progress};
+use crate::tool::{Body, Content, InputRequired, Output, Resumed};
+use crate::wire::Source;
+
+/// One call as it came in.
+pub struct Asked {
+    pub tool: String,
+    /// An object.
+    pub arguments: Value,
+    pub principal: Principal,
+    pub client: Option<ClientName>,
+    pub cancelled: CancellationToken,
+    /// Where progress goes, if the client wants it.
+    pub progress: Option<mpsc::Sender<Progress>>,
+    pub resumed: Option<Resumed>,
+}
+
+/// How a call ended. `position` is absent only if the ledger could not be written.
+#[derive(Debug)]
+pub struct Answer {
+    pub tool: String,
+    pub result: Result<Good, Fault>,
+    pub position: Option<Position>,
+    pub source: Source,
+    pub as_of: Timestamp,
+    pub crossings: Vec<Crossed>,
+}
+
+#[derive(Debug)]
+pub enum Good {
+    Done(Done),
+    InputRequired(InputRequired),
+}
+
+/// A result that fits its schema and has been scrubbed.
+#[derive(Debug)]
+pub struct Done {
+    pub data: Option<Value>,
+    pub content: Vec<Content>,
+    pub complete: bool,
+    pub notes: Vec<String>,
+    /// How often each rule of redaction struck.
+    pub redactions: BTreeMap<&'static str, u64>,
+}
+
+/// Why there is no result. The texts are for the client and have been scrubbed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("unknown tool")]
+    UnknownTool,
+    #[error("{0}")]
+    InvalidArguments(String),
+    #[error("too many calls are under way; try again in a moment")]
+    Busy,
+    #[error("{text}")]
+    Tool { code: &'static str, text: String },
+    #[error("{}", guest_text(.0))]
+    Guest(&'static str),
+    #[error("the result is larger than this tool may return ({most} bytes); ask for less")]
+    OutputTooLarge { most: usize },
+    #[error("the tool returned something else than its schema promises, so it is withheld")]
+    OutputMisfit,
+    #[error("the call cannot be recorded, so it is not made; the operator's log says why")]
+    Unrecorded,
+}
+
+impl Fault {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownTool => "unknown-tool",
+            Self::InvalidArguments(_) => "invalid-arguments",
+            Self::Busy => "busy",
+            Self::Tool { code, .. } => code,
+            Self::Guest(code) => code,
+            Self::OutputTooLarge { .. } => "output-too-large",
+            Self::OutputMisfit => "output-misfit",
+            Self::Unrecorded => "unrecorded",
+        }
+    }
+
+    /// Whether we said no, rather than something going wrong.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::UnknownTool | Self::InvalidArguments(_) | Self::Busy | Self::Unrecorded => true,
+            Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputMisfit => false,
+            Self::Tool { code, .. } => matches!(*code, "refused" | "invalid-arguments"),
+        }
+    }
+
+    /// What the ledger keeps of the text: nothing of a tool's own, which may name a person.
+    pub(super) fn recorded(&self) -> Option<Scrubbed> {
+        match self {
+            Self::Tool { .. } | Self::InvalidArguments(_) => None,
+            other => Some(Scrubbed::already_scrubbed(other.to_string())),
+        }
+    }
+}
+
+fn guest_text(code: &str) -> &'static str {
+    match code {
+        "deadline" => "the tool did not finish in time",
+        "cpu" => "the tool used up its computing time",
+        "memory" => "the tool needed more memory than it may have",
+        "cancelled" => "the call was cancelled",
+        _ => "the tool failed",
+    }
+}
+
+impl Output {
+    /// Its size as it would travel.
+    pub(super) fn bytes(&self) -> usize {
+        let data = self.data.as_ref().map_or(0, |data| data.to_string().len());
+        let content: usize = self.content.iter().map(Content::bytes).sum();
+        let notes: usize = self.notes.iter().map(String::len).sum();
+        data + content + notes
+    }
+
+    pub(super) fn redacted(self, redactions: BTreeMap<&'static str, u64>) -> Done {
+        let Self { data, content, complete, notes } = self;
+        Done { data, content, complete, notes, redactions }
+    }
+}
+
+impl Content {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Image(media) | Self::Audio(media) => media.data.len(),
+            Self::Link { uri, name, description, .. } => {
+                uri.len() + name.len() + description.as_ref().map_or(0, String::len)
+            }
+            Self::Embedded { uri, body, .. } => {
+                uri.len()
+                    + match body {
+                        Body::Text(text) => text.len(),
+                        Body::Blob(blob) => blob.len(),
+                    }
+            }
+        }
+    }
+}
+
+impl Done {
+    /// Of a list, its length; of an object with one list, that list's.
+    pub(super) fn rows(&self) -> Option<u64> {
+        let list = match self.data.as_ref()? {
+            Value::Array(list) => list,
+            Value::Object(fields) => {
+                let mut lists = fields.values().filter_map(Value::as_array);
+                let list = lists.next()?;
+                if lists.next().is_some() {
+                    return None;
+                }
+                list
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        };
+        Some(list.len() as u64)
+    }
+}

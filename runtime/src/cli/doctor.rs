@@ -1,0 +1,108 @@
+//! `nexus doctor`: what is in force, what is missing, and what to do about it. Shows no secret and calls nobody.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::call::print;
+use super::exit::{Exit, chain};
+use super::settings::{self, Settings};
+use super::{Common, start};
+
+struct Finding {
+    good: bool,
+    about: String,
+    says: String,
+}
+
+pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
+    let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
+    let mut findings = vec![
+        finding("settings", match &settings.file {
+            Some(file) => Ok(file.display().to_string()),
+            None => Ok("no nexus.toml here: defaults are in force".into()),
+        }),
+        finding("mode", Ok(match settings.mock {
+            true => "mock: requests are answered from mock data".into(),
+            false => "live: requests leave for the real systems".into(),
+        })),
+        finding("listen", listen(&settings)),
+    ];
+    if !settings.mock {
+        findings.push(finding("network", network(&settings)));
+    }
+    let (manifests, left_out) = start::manifests(&settings)?;
+    for left in left_out {
+        findings.push(finding(&format!("shard {}", left.name), Err(left.reason)));
+    }
+    for manifest in &manifests {
+        for (name, kind) in &manifest.credentials {
+            let about = format!("credential {}/{name}", manifest.name);
+            let missing = kind.settings().into_iter().filter_map(|name| match settings::secret(name) {
+                Ok(Some(_)) => None,
+                Ok(None) => Some(format!("{name} is not set; set it, or {name}_FILE")),
+                Err(error) => Some(chain(&error)),
+            });
+            let missing: Vec<_> = missing.collect();
+            findings.push(finding(&about, match (settings.mock, missing.is_empty()) {
+                (true, _) => Ok("not needed in mock mode".into()),
+                (false, true) => Ok("secrets are there".into()),
+                (false, false) => Err(missing.join("; ")),
+            }));
+        }
+    }
+    // Loading everything also proves the ledger, the cache and the components.
+    match start::host(&settings).await {
+        Ok(host) => {
+            findings.push(finding("ledger", Ok(settings.ledger.display().to_string())));
+            for shard in host.router().shards() {
+                let says = format!("{} tools, component {:?}", shard.tools.len(), shard.origin);
+                findings.push(finding(&format!("shard {}", shard.manifest.name), Ok(says)));
+            }
+            let named: Vec<_> = findings.iter().map(|finding| finding.about.clone()).collect();
+            for left in host.router().left_out() {
+                let about = format!("shard {}", left.name);
+                if !named.contains(&about) {
+                    findings.push(finding(&about, Err(left.reason.clone())));
+                }
+            }
+            start::stop(&host).await;
+        }
+        Err(exit) => findings.push(finding("start", Err(exit.story().to_owned()))),
+    }
+    report(&findings, common.json).map_err(|error| Exit::failed("output", &error))?;
+    let good = findings.iter().all(|finding| finding.good);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(Exit::CHECK) })
+}
+
+fn finding(about: &str, says: Result<String, String>) -> Finding {
+    let good = says.is_ok();
+    Finding { good, about: about.to_owned(), says: says.unwrap_or_else(|problem| problem) }
+}
+
+fn listen(settings: &Settings) -> Result<String, String> {
+    let token = settings.http_token().map_err(|error| chain(&error))?;
+    let bind = settings.http.bind;
+    match (bind.ip().is_loopback(), token.is_some()) {
+        (true, false) => Ok(format!("{bind}, this machine only, no token")),
+        (_, true) => Ok(format!("{bind}, bearer token needed")),
+        (false, false) => Err(format!("{bind} is not loopback: set http.token-file")),
+    }
+}
+
+fn network(settings: &Settings) -> Result<String, String> {
+    settings.network_options().map_err(|error| chain(&error))?;
+    let pins: Vec<_> = settings.network.resolve.iter().map(|(name, to)| format!("{name} is at {to}")).collect();
+    Ok(if pins.is_empty() { "names resolve as usual".into() } else { pins.join(", ") })
+}
+
+fn report(findings: &[Finding], json: bool) -> std::io::Result<()> {
+    if json {
+        let all = findings.iter().map(|f| json!({ "good": f.good, "about": f.about, "says": f.says }));
+        return print(&serde_json::to_string_pretty(&all.collect::<Vec<_>>())?);
+    }
+    for Finding { good, about, says } in findings {
+        print(&format!("{}  {about:<28} {says}", if *good { "ok " } else { "BAD" }))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! How the program ends when it does not end well.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+pub(super) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  the tool failed or was refused; its answer says why
+  2  the command line is wrong
+  3  settings, a manifest or a secret must be put right first
+  4  the ledger cannot be written, so nothing runs
+  5  an address or a file cannot be used
+  6  a check found something wrong (doctor, audit verify)
+
+Settings: flags go before the environment, the environment before the settings file, that before defaults.
+Log level: NEXUS_LOG, for example NEXUS_LOG=debug. Logs go to standard error.";
+
+/// An ending with its code and its story, told once, on standard error.
+pub(super) struct Exit {
+    code: u8,
+    story: String,
+}
+
+impl Exit {
+    pub(super) const TOOL: u8 = 1;
+    const SETTINGS: u8 = 3;
+    const LEDGER: u8 = 4;
+    const RESOURCE: u8 = 5;
+    pub(super) const CHECK: u8 = 6;
+
+    pub(super) fn settings(error: &dyn Error) -> Self {
+        Self { code: Self::SETTINGS, story: chain(error) }
+    }
+
+    pub(super) fn ledger(error: &dyn Error) -> Self {
+        Self { code: Self::LEDGER, story: chain(error) }
+    }
+
+    pub(super) fn resource(error: &dyn Error) -> Self {
+        Self { code: Self::RESOURCE, story: chain(error) }
+    }
+
+    pub(super) fn story(&self) -> &str {
+        &self.story
+    }
+
+    pub(super) fn failed(what: &str, error: &dyn Error) -> Self {
+        Self { code: Self::RESOURCE, story: format!("{what}: {}", chain(error)) }
+    }
+
+    pub(super) fn usage(story: impl Into<String>) -> Self {
+        Self { code: 2, story: story.into() }
+    }
+
+    #[expect(clippy::print_stderr, reason = "the command line owns the terminal")]
+    pub(super) fn report(self, json: bool) -> ExitCode {
+        if json {
+            eprintln!("{}", json!({ "error": self.story, "exit": self.code }));
+        } else {
+            eprintln!("nexus: {}", self.story);
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+/// An error with everything that led to it.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut story = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        // Some errors repeat their source in their own text.
+        if !story.contains(&text) {
+            story = format!("{story}: {text}");
+        }
+        source = error.source();
+    }
+    story
+}

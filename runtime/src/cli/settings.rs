@@ -1,0 +1,274 @@
+//! The operator's settings: flags over environment over `nexus.toml` over defaults. Read once, at start; nothing else in
+//! Nexus looks at the environment.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use serde::Deserialize;
+
+use crate::names::{SettingName, ShardName};
+use crate::outbound::DnsName;
+use crate::secrets::{BadSecret, SecretValue};
+use crate::wire::NetworkOptions;
+use crate::wire::mock::{Fault, MockOptions};
+
+pub const DEFAULT_FILE: &str = "nexus.toml";
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8420);
+
+/// Everything the operator decides, resolved. Paths are absolute or relative to the working directory.
+pub struct Settings {
+    /// The file they came from, if there is one.
+    pub file: Option<PathBuf>,
+    pub mock: bool,
+    /// Folders that hold one folder per shard.
+    pub shards: Vec<PathBuf>,
+    pub disabled: Vec<ShardName>,
+    pub mock_upstreams: MockUpstreams,
+    pub cache: PathBuf,
+    pub ledger: PathBuf,
+    pub http: Http,
+    pub network: Network,
+    /// Values for `{setting:NAME}`.
+    pub values: BTreeMap<SettingName, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Http {
+    pub bind: SocketAddr,
+    /// A file with the bearer token that clients must send. Needed for any address but loopback.
+    pub token_file: Option<PathBuf>,
+    /// Names under which clients reach this host, beside loopback.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may call. None are allowed unless named.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { bind: DEFAULT_BIND, token_file: None, allowed_hosts: Vec::new(), allowed_origins: Vec::new() }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Network {
+    /// PEM file with certificate authorities to trust beside the operating system's.
+    pub extra_ca: Option<PathBuf>,
+    /// Fixed addresses for names: a name resolves to this and to nothing else.
+    pub resolve: BTreeMap<String, SocketAddr>,
+    /// Grants that say `private = true` may reach private address ranges.
+    pub allow_private: bool,
+    /// Grants that say `scheme = "http"` may reach this machine.
+    pub allow_loopback: bool,
+}
+
+/// The stand-ins for the real systems.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct MockUpstreams {
+    pub data: PathBuf,
+    /// Folders with tables that are laid over those of `data`.
+    pub overlays: Vec<PathBuf>,
+    /// How many more people and things to make up.
+    pub scale: usize,
+    pub faults: Vec<Fault>,
+}
+
+impl Default for MockUpstreams {
+    fn default() -> Self {
+        Self { data: "mock-data".into(), overlays: Vec::new(), scale: 0, faults: Vec::new() }
+    }
+}
+
+impl MockUpstreams {
+    pub fn options(&self) -> MockOptions {
+        let Self { data, overlays, scale, faults } = self.clone();
+        MockOptions { overlays, scale, faults, ..MockOptions::new(data) }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct File {
+    mock: Option<bool>,
+    shards: Option<Vec<PathBuf>>,
+    disabled: Vec<ShardName>,
+    mock_upstreams: MockUpstreams,
+    cache: Option<PathBuf>,
+    ledger: Option<PathBuf>,
+    http: Http,
+    network: Network,
+    settings: BTreeMap<SettingName, String>,
+}
+
+/// What the command line said.
+#[derive(Default)]
+pub struct Flags {
+    pub config: Option<PathBuf>,
+    pub mock: Option<bool>,
+    pub shards: Vec<PathBuf>,
+    pub ledger: Option<PathBuf>,
+    pub bind: Option<SocketAddr>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("settings file {file} cannot be read")]
+    Read { file: PathBuf, source: io::Error },
+    #[error("settings file {file}: {problem}")]
+    Parse { file: PathBuf, problem: String },
+    #[error("environment variable {name} is {found:?}: expected {expected}")]
+    Variable { name: String, found: String, expected: &'static str },
+    #[error("secret {name} cannot be read from {file}")]
+    SecretFile { name: SettingName, file: PathBuf, source: io::Error },
+    #[error("secret {name}: {file} may be read by others; make it private: chmod 600 {file}")]
+    SecretOpen { name: SettingName, file: PathBuf },
+    #[error("secret {name}")]
+    Secret { name: SettingName, source: BadSecret },
+    #[error("token file {} cannot be used", file.display())]
+    Token { file: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("network.extra-ca {} cannot be used", file.display())]
+    ExtraCa { file: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("network.resolve: {0:?} is not a host name")]
+    Resolve(String),
+}
+
+impl Settings {
+    pub fn load(flags: Flags) -> Result<Self, SettingsError> {
+        let (file, base, read) = read(flags.config)?;
+        let from_base = |path: PathBuf| if path.is_absolute() { path } else { base.join(path) };
+        let mut http = read.http;
+        http.token_file = http.token_file.map(from_base);
+        http.bind = flags.bind.unwrap_or(http.bind);
+        let mut network = read.network;
+        network.extra_ca = network.extra_ca.map(from_base);
+        let mock = match (flags.mock, flag("USE_MOCK")?) {
+            (Some(mock), _) | (None, Some(mock)) => mock,
+            (None, None) => read.mock.unwrap_or(true),
+        };
+        let shards = if flags.shards.is_empty() {
+            let folders = read.shards.unwrap_or_else(|| vec!["target/shards".into()]);
+            folders.into_iter().map(from_base).collect()
+        } else {
+            flags.shards
+        };
+        let ledger = flags.ledger.or_else(|| variable("AUDIT_LOG_FILE").map(PathBuf::from).map(from_base));
+        let or_default = |path: Option<PathBuf>, default: &str| from_base(path.unwrap_or_else(|| default.into()));
+        Ok(Self {
+            mock,
+            shards,
+            disabled: read.disabled,
+            mock_upstreams: MockUpstreams {
+                data: from_base(read.mock_upstreams.data),
+                overlays: read.mock_upstreams.overlays.into_iter().map(from_base).collect(),
+                ..read.mock_upstreams
+            },
+            cache: or_default(read.cache, "target/cache"),
+            ledger: ledger.unwrap_or_else(|| or_default(read.ledger, "logs/nexus_audit.jsonl")),
+            http,
+            network,
+            values: read.settings,
+            file,
+        })
+    }
+
+    /// The value of `{setting:NAME}`: the environment's, else the file's.
+    pub fn value(&self, name: &SettingName) -> Option<String> {
+        variable(name.as_str()).or_else(|| self.values.get(name).cloned())
+    }
+
+    /// What clients over HTTP must send, if anything.
+    pub fn http_token(&self) -> Result<Option<SecretValue>, SettingsError> {
+        let Some(file) = &self.http.token_file else { return Ok(None) };
+        let bad = |source: Box<dyn std::error::Error + Send + Sync>| SettingsError::Token { file: file.clone(), source };
+        let open = fs::metadata(file).map_err(|error| bad(error.into()))?.permissions().mode() & 0o077 != 0;
+        if open {
+            return Err(bad("it may be read by others; make it private with chmod 600".into()));
+        }
+        let text = fs::read_to_string(file).map_err(|error| bad(error.into()))?;
+        SecretValue::new(text.trim_end_matches(['\r', '\n']).to_owned()).map(Some).map_err(|error| bad(error.into()))
+    }
+
+    pub fn network_options(&self) -> Result<NetworkOptions, SettingsError> {
+        let extra_roots = match &self.network.extra_ca {
+            None => Vec::new(),
+            Some(file) => {
+                let bad = |source| SettingsError::ExtraCa { file: file.clone(), source };
+                let pem = fs::read(file).map_err(|error| bad(error.into()))?;
+                NetworkOptions::roots_from_pem(&pem).map_err(|error| bad(error.into()))?
+            }
+        };
+        let resolve = self.network.resolve.iter().map(|(name, address)| {
+            let parsed = DnsName::parse(name).map_err(|_| SettingsError::Resolve(name.clone()))?;
+            Ok((parsed, *address))
+        });
+        Ok(NetworkOptions {
+            extra_roots,
+            resolve: resolve.collect::<Result<_, _>>()?,
+            allow_private: self.network.allow_private,
+            allow_loopback: self.network.allow_loopback,
+        })
+    }
+
+    /// `ENABLE_<SHARD>=false` keeps a shard out, as does `disabled` in the file.
+    pub fn enabled(&self, shard: &ShardName) -> Result<bool, SettingsError> {
+        let name = format!("ENABLE_{}", shard.as_str().to_ascii_uppercase().replace('-', "_"));
+        Ok(flag(&name)?.unwrap_or_else(|| !self.disabled.contains(shard)))
+    }
+}
+
+/// A secret's value: the variable of that name, or the content of the file that `<NAME>_FILE` names.
+pub fn secret(name: &SettingName) -> Result<Option<SecretValue>, SettingsError> {
+    let value = match (variable(name.as_str()), variable(&format!("{name}_FILE"))) {
+        (Some(value), _) => value,
+        (None, Some(file)) => secret_file(name, Path::new(&file))?,
+        (None, None) => return Ok(None),
+    };
+    SecretValue::new(value).map(Some).map_err(|source| SettingsError::Secret { name: name.clone(), source })
+}
+
+fn secret_file(name: &SettingName, file: &Path) -> Result<String, SettingsError> {
+    let unreadable =
+        |source| SettingsError::SecretFile { name: name.clone(), file: file.to_owned(), source };
+    if fs::metadata(file).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
+        return Err(SettingsError::SecretOpen { name: name.clone(), file: file.to_owned() });
+    }
+    Ok(fs::read_to_string(file).map_err(unreadable)?.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The file named, which must exist; or `nexus.toml` in the working directory, which need not.
+fn read(named: Option<PathBuf>) -> Result<(Option<PathBuf>, PathBuf, File), SettingsError> {
+    let optional = named.is_none();
+    let file = named.or_else(|| variable("NEXUS_CONFIG").map(PathBuf::from)).unwrap_or_else(|| DEFAULT_FILE.into());
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if optional && error.kind() == io::ErrorKind::NotFound => {
+            return Ok((None, PathBuf::new(), File::default()));
+        }
+        Err(source) => return Err(SettingsError::Read { file, source }),
+    };
+    let read = toml::from_str(&text)
+        .map_err(|error| SettingsError::Parse { problem: error.to_string(), file: file.clone() })?;
+    let base = file.parent().map(Path::to_owned).unwrap_or_default();
+    Ok((Some(file), base, read))
+}
+
+/// An empty variable counts as absent: container platforms cannot unset one.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn flag(name: &str) -> Result<Option<bool>, SettingsError> {
+    match variable(name) {
+        None => Ok(None),
+        Some(value) => match value.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Some(true)),
+            "false" | "0" | "no" | "off" => Ok(Some(false)),
+            _ => Err(SettingsError::Variable { name: name.into(), found: value, expected: "true or false" }),
+        },
+    }
+}

@@ -1,0 +1,130 @@
+//! Puts the host together from the settings: ledger first, for nothing runs unrecorded; then the wire, the shards, the
+//! router.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::exit::{Exit, chain};
+use super::settings::{self, Settings};
+use crate::audit::{self, Event, Ledger, Note};
+use crate::call::{Clock, Host};
+use crate::egress::{Door, Rights};
+use crate::manifest::{Manifest, Values};
+use crate::names::SettingName;
+use crate::policy::Grants;
+use crate::redact::Scrubber;
+use crate::router::{LeftOut, Router, folder_name};
+use crate::secrets::{SecretValue, Vault};
+use crate::shard::{Cache, Shard, engine};
+use crate::wire::{Mock, Network, Wire};
+
+/// Opens the ledger, loads every shard that can be loaded, and writes the start into the ledger.
+pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
+    let ledger = ledger(&settings.ledger)?;
+    let (wire, clock) = wire(settings)?;
+    let (manifests, mut left_out) = manifests(settings)?;
+    let vaults = manifests.iter().map(|manifest| vault(settings, manifest)).collect::<Result<Vec<_>, _>>()?;
+    let secrets: Vec<_> = vaults.iter().flat_map(Vault::values).collect();
+    let scrubber = Scrubber::new(secrets.iter().map(|secret| &**secret));
+    let door = Arc::new(Door::new(ledger, wire, scrubber));
+    let engine = engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
+    let cache = Cache::open(&settings.cache)
+        .inspect_err(|error| tracing::warn!(folder = %settings.cache.display(), %error, "no component cache: compiling at every start"))
+        .ok();
+    let mut shards = Vec::new();
+    for (manifest, vault) in manifests.into_iter().zip(vaults) {
+        let (name, file) = (manifest.name.to_string(), manifest.file.clone());
+        let rights = |manifest: &Manifest| Rights {
+            shard: manifest.name.clone(),
+            grants: Grants::new(manifest.egress.clone()),
+            vault,
+            limits: manifest.limits,
+        };
+        match Shard::load(&engine, cache.as_ref(), &door, manifest, rights).await {
+            Ok(shard) => shards.push(Arc::new(shard)),
+            Err(error) => left_out.push(LeftOut { name, manifest: file, reason: chain(&error) }),
+        }
+    }
+    let host = Arc::new(Host::new(Router::new(shards, left_out), door, clock));
+    for left_out in host.router().left_out() {
+        tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out");
+    }
+    let start = Note { count: Some(host.router().shards().len() as u64), ..Note::new(Event::Start) };
+    host.door().ledger().note(start).await.map_err(|error| Exit::ledger(&error))?;
+    Ok(host)
+}
+
+/// Writes the stop into the ledger. Its last handle then waits for the disk.
+pub(super) async fn stop(host: &Host) {
+    if let Err(error) = host.door().ledger().note(Note::new(Event::Stop)).await {
+        tracing::error!(%error, "the stop cannot be recorded");
+    }
+}
+
+pub(super) fn ledger(file: &Path) -> Result<Ledger, Exit> {
+    Ledger::open(file, audit::Options::default()).map_err(|error| Exit::ledger(&error))
+}
+
+fn wire(settings: &Settings) -> Result<(Wire, Clock), Exit> {
+    if settings.mock {
+        let mock = Mock::load(settings.mock_upstreams.options()).map_err(|error| Exit::settings(&error))?;
+        let now = mock.now().parse().map_err(|error| Exit::failed("clock of the mock data", &error))?;
+        return Ok((Wire::Mock(mock), Clock::Fixed(now)));
+    }
+    let options = settings.network_options().map_err(|error| Exit::settings(&error))?;
+    let network = Network::new(options).map_err(|error| Exit::settings(&error))?;
+    Ok((Wire::Network(network), Clock::Real))
+}
+
+/// Every `FOLDER/*/shard.toml`, in order of name. A bad one stays out; a folder that is not there is a mistake of the
+/// operator's.
+pub(super) fn manifests(settings: &Settings) -> Result<(Vec<Manifest>, Vec<LeftOut>), Exit> {
+    let mut good = Vec::new();
+    let mut bad = Vec::new();
+    for folder in &settings.shards {
+        for file in manifest_files(folder)? {
+            match Manifest::read(&file, settings) {
+                Ok(manifest) => match settings.enabled(&manifest.name).map_err(|error| Exit::settings(&error))? {
+                    true => good.push(manifest),
+                    false => tracing::info!(shard = %manifest.name, "shard is disabled"),
+                },
+                Err(error) => bad.push(LeftOut { name: folder_name(&file), reason: chain(&error), manifest: file }),
+            }
+        }
+    }
+    Ok((good, bad))
+}
+
+fn manifest_files(folder: &Path) -> Result<Vec<PathBuf>, Exit> {
+    let entries = fs::read_dir(folder).map_err(|error| {
+        Exit::failed(&format!("shard folder {} cannot be read (has `just build-shards` run?)", folder.display()), &error)
+    })?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path().join("shard.toml")).collect();
+    files.retain(|file| file.is_file());
+    files.sort();
+    Ok(files)
+}
+
+/// In mock mode no secret is read: there is nothing it could be needed for.
+fn vault(settings: &Settings, manifest: &Manifest) -> Result<Vault, Exit> {
+    if settings.mock {
+        return Ok(Vault::mock(manifest.credentials.clone()));
+    }
+    let mut secrets: BTreeMap<SettingName, SecretValue> = BTreeMap::new();
+    for name in manifest.credentials.values().flat_map(|kind| kind.settings()) {
+        if let Some(secret) = settings::secret(name).map_err(|error| Exit::settings(&error))? {
+            secrets.insert(name.clone(), secret);
+        }
+    }
+    Ok(Vault::new(manifest.credentials.clone(), secrets))
+}
+
+impl Values for Settings {
+    /// Mock mode needs no settings: a stand-in takes the place of one that is not there, visibly.
+    fn value(&self, name: &SettingName) -> Option<String> {
+        let stand_in = || format!("mock-{}", name.as_str().to_ascii_lowercase().replace('_', "-"));
+        Settings::value(self, name).or_else(|| self.mock.then(stand_in))
+    }
+}

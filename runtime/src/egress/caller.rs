@@ -1,0 +1,185 @@
+//! On whose behalf something leaves, and what that call has used so far.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{EventId, Subject};
+use crate::names::{ShardName, ToolName};
+use crate::policy::Grants;
+use crate::redact::CleanReply;
+use crate::refusal::{Code, Refusal};
+use crate::secrets::Vault;
+
+/// What a manifest bounds. Each applies to one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory and tables together.
+    pub memory: usize,
+    /// Wall clock, host calls included.
+    pub deadline: Duration,
+    /// Time in guest code.
+    pub cpu: Duration,
+    /// Requests that leave.
+    pub egress_calls: u32,
+    /// Bytes of one reply, decompressed.
+    pub reply_bytes: usize,
+    /// Bytes of the result.
+    pub output_bytes: usize,
+}
+
+impl Limits {
+    /// The most memory any manifest may ask for: the engine's pool reserves this much address space per instance.
+    pub const MAX_MEMORY: usize = 512 << 20;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            deadline: Duration::from_secs(30),
+            cpu: Duration::from_secs(5),
+            egress_calls: 64,
+            reply_bytes: 8 << 20,
+            output_bytes: 4 << 20,
+        }
+    }
+}
+
+/// What a shard may do, from its manifest. One for all its calls.
+pub struct Rights {
+    pub shard: ShardName,
+    pub grants: Grants,
+    pub vault: Vault,
+    pub limits: Limits,
+}
+
+/// One call of a shard.
+pub struct Caller {
+    pub rights: Arc<Rights>,
+    /// None while the shard lists its tools: then nothing may leave.
+    pub tool: Option<ToolName>,
+    pub call: Option<EventId>,
+    pub subject: Arc<Subject>,
+    pub deadline: Instant,
+    pub cancelled: CancellationToken,
+    progress: Option<mpsc::Sender<Progress>>,
+    spent: AtomicU32,
+    pub(super) log_lines: AtomicU32,
+    crossings: Mutex<Vec<Crossed>>,
+}
+
+/// How far a call is. `message` has been scrubbed.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    pub done: f64,
+    pub total: Option<f64>,
+    pub message: Option<String>,
+}
+
+/// One crossing as a person at a terminal wants to see it.
+#[derive(Debug, Clone)]
+pub struct Crossed {
+    /// Method, scheme, host and path template: `GET https://graph.microsoft.com/v1.0/users`.
+    pub destination: Option<String>,
+    pub credential: Option<String>,
+    pub verdict: Verdict,
+    pub elapsed: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    Released { status: u16, bytes: usize, redactions: u64 },
+    /// `suggestion` is what the manifest would have to say.
+    Refused { code: Code, suggestion: Option<String> },
+}
+
+/// Crossings that a call keeps for its answer. The ledger has them all.
+const MOST_CROSSINGS: usize = 1000;
+
+impl Caller {
+    pub fn new(
+        rights: Arc<Rights>,
+        tool: ToolName,
+        subject: Arc<Subject>,
+        call: EventId,
+        deadline: Instant,
+        cancelled: CancellationToken,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Self {
+        Self { tool: Some(tool), call: Some(call), subject, progress, ..Self::bare(rights, deadline, cancelled) }
+    }
+
+    /// For listing a shard's tools: every crossing is refused.
+    pub fn nobody(rights: Arc<Rights>) -> Self {
+        let deadline = Instant::now() + rights.limits.deadline;
+        Self::bare(rights, deadline, CancellationToken::new())
+    }
+
+    fn bare(rights: Arc<Rights>, deadline: Instant, cancelled: CancellationToken) -> Self {
+        Self {
+            rights,
+            tool: None,
+            call: None,
+            subject: Arc::default(),
+            deadline,
+            cancelled,
+            progress: None,
+            spent: AtomicU32::new(0),
+            log_lines: AtomicU32::new(0),
+            crossings: Mutex::default(),
+        }
+    }
+
+    /// Counts one crossing against `egress-calls`.
+    pub(super) fn spend(&self) -> Result<(), Refusal> {
+        if self.cancelled.is_cancelled() {
+            return Err(Refusal::Cancelled);
+        }
+        let most = if self.tool.is_some() { self.rights.limits.egress_calls } else { 0 };
+        let before = self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| {
+            (spent < most).then(|| spent + 1)
+        });
+        before.map(drop).map_err(|_| Refusal::OverBudget)
+    }
+
+    pub(super) fn crossed(&self, crossed: Crossed) {
+        let mut crossings = self.crossings.lock().unwrap_or_else(PoisonError::into_inner);
+        if crossings.len() < MOST_CROSSINGS {
+            crossings.push(crossed);
+        }
+    }
+
+    pub fn crossings(&self) -> Vec<Crossed> {
+        std::mem::take(&mut self.crossings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A client that does not keep up loses reports, not the call.
+    pub(super) fn report(&self, progress: Progress) {
+        if let Some(sender) = &self.progress {
+            let _ = sender.try_send(progress);
+        }
+    }
+}
+
+impl Crossed {
+    pub(super) fn with_reply(self, reply: &CleanReply, elapsed: Duration) -> Self {
+        let redactions = reply.redactions.count();
+        let verdict = Verdict::Released { status: reply.status.as_u16(), bytes: reply.body.len(), redactions };
+        Self { verdict, elapsed, ..self }
+    }
+
+    pub(super) fn with_status(self, status: StatusCode, bytes: usize, elapsed: Duration) -> Self {
+        Self { verdict: Verdict::Released { status: status.as_u16(), bytes, redactions: 0 }, elapsed, ..self }
+    }
+
+    pub(super) fn refused(refusal: &Refusal, elapsed: Duration) -> Self {
+        let verdict = Verdict::Refused { code: refusal.code(), suggestion: refusal.suggestion() };
+        Self { destination: refusal.destination(), credential: None, verdict, elapsed }
+    }
+}

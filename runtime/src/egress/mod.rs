@@ -1,0 +1,236 @@
+//! The door: the one way out of a sandbox.
+//!
+//! A request is read once, judged, scanned for secrets it should not carry, put on record, given its credential, sent,
+//! scrubbed, and put on record again. Every step eats what the step before made, so that skipping or swapping two of
+//! them does not compile. Reading, judging and scanning touch nothing, so they come before the first line: it can then
+//! say where the request goes. Nothing moves before that line is durable, and nothing comes back before the second is.
+//!
+//! A retry is a crossing of its own, with its own two lines; so is fetching a token. What else leaves a guest (log
+//! lines, results, error texts, progress) is scrubbed and bounded in `talk`.
+
+mod caller;
+mod record;
+mod talk;
+
+pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
+pub use talk::Level;
+
+use std::time::Instant;
+
+use crate::audit::{Asked, Crossing, Ending, Entry, Facts, Ledger, Released};
+use crate::outbound::{GuestRequest, Outbound};
+use crate::policy::Permit;
+use crate::redact::{CleanReply, Scrubber};
+use crate::refusal::Refusal;
+use crate::secrets::{Renewal, Sealed, Sealing};
+use crate::wire::breaker::{Breaker, Open};
+use crate::wire::retry;
+use crate::wire::{Budget, RawReply, Source, Wire, WireError};
+
+pub struct Door {
+    ledger: Ledger,
+    wire: Wire,
+    scrubber: Scrubber,
+    breaker: Breaker,
+}
+
+/// What to do once an attempt is on record.
+enum Next {
+    Answer,
+    /// With another token: the one that was used is no longer accepted.
+    Renewed(Permit),
+    /// The same again, after a while.
+    After(std::time::Duration, Sealed),
+}
+
+impl Door {
+    pub fn new(ledger: Ledger, wire: Wire, scrubber: Scrubber) -> Self {
+        Self { ledger, wire, scrubber, breaker: Breaker::default() }
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+
+    pub fn source(&self) -> Source {
+        self.wire.source()
+    }
+
+    /// Takes one request of a guest out and its reply back.
+    pub async fn cross(&self, caller: &Caller, asked: GuestRequest) -> Result<Released<CleanReply>, Refusal> {
+        let started = Instant::now();
+        let judged = caller.spend().and_then(|()| self.judge(caller, asked));
+        match judged {
+            Ok(permit) => self.send(caller, permit).await,
+            Err(refusal) => {
+                let entry = self.ask(caller, Crossing::Egress { to: record::refused(&refusal), credential: None }).await?;
+                Err(self.refuse(caller, entry, refusal, started).await)
+            }
+        }
+    }
+
+    /// Pure: no clock, no socket, no secret put in.
+    fn judge(&self, caller: &Caller, asked: GuestRequest) -> Result<Permit, Refusal> {
+        let outbound = Outbound::parse(asked)?;
+        let permit = caller.rights.grants.permit(caller.tool.as_ref(), outbound)?;
+        self.scrubber.leak(permit.outbound())?;
+        Ok(permit)
+    }
+
+    async fn send(&self, caller: &Caller, permit: Permit) -> Result<Released<CleanReply>, Refusal> {
+        let mut sealed = None;
+        let mut permit = Some(permit);
+        let mut renewed = false;
+        for attempt in 1.. {
+            let started = Instant::now();
+            let (to, credential) = record::asked(permit.as_ref(), sealed.as_ref());
+            let entry = self.ask(caller, Crossing::Egress { to, credential }).await?;
+            let sealed_now = match (permit.take(), sealed.take()) {
+                (_, Some(sealed)) => Ok(sealed),
+                (Some(permit), None) => self.seal(caller, permit).await,
+                (None, None) => Err(Refusal::Cancelled),
+            };
+            let sealed_now: Sealed = match sealed_now {
+                Ok(sealed) => sealed,
+                Err(refusal) => return Err(self.refuse(caller, entry, refusal, started).await),
+            };
+            let sent = match self.attempt(caller, &sealed_now).await {
+                Ok(sent) => sent,
+                Err(open) => return Err(self.refuse(caller, entry, open.into(), started).await),
+            };
+            let keep = sealed_now.permit().and_then(|permit| permit.grant().keep.clone());
+            let crossed = record::crossed(&sealed_now);
+            let next = self.next(caller, sealed_now, &sent, attempt, renewed);
+            let clean = sent.map_err(Refusal::from).and_then(|raw| Ok(self.scrubber.reply(raw, keep.as_deref())?));
+            match (clean, next) {
+                (Ok(reply), next) => {
+                    caller.crossed(crossed.with_reply(&reply, started.elapsed()));
+                    let facts = record::facts(&reply);
+                    let released = entry.close(Ending::Release { facts }, reply).await?;
+                    match next {
+                        Next::Answer => return Ok(released),
+                        Next::Renewed(again) => (permit, renewed) = (Some(again), true),
+                        Next::After(pause, again) => {
+                            tokio::time::sleep(pause).await;
+                            sealed = Some(again);
+                        }
+                    }
+                }
+                (Err(refusal), Next::After(pause, again)) => {
+                    self.refuse(caller, entry, refusal, started).await;
+                    tokio::time::sleep(pause).await;
+                    sealed = Some(again);
+                }
+                (Err(refusal), Next::Answer | Next::Renewed(_)) => {
+                    return Err(self.refuse(caller, entry, refusal, started).await);
+                }
+            }
+        }
+        Err(Refusal::Cancelled)
+    }
+
+    /// Sends it, unless its destination has failed so often that it is left alone for now.
+    async fn attempt(&self, caller: &Caller, sealed: &Sealed) -> Result<Result<RawReply, WireError>, Open> {
+        let pass = self.breaker.pass(sealed.destination(), Instant::now())?;
+        let sent = self.wire.send(sealed, &budget(caller)).await;
+        pass.end(sent.as_ref(), Instant::now());
+        Ok(sent)
+    }
+
+    fn next(
+        &self,
+        caller: &Caller,
+        sealed: Sealed,
+        sent: &Result<RawReply, WireError>,
+        attempt: u32,
+        renewed: bool,
+    ) -> Next {
+        let refused = sent.as_ref().is_ok_and(|reply| reply.status() == http::StatusCode::UNAUTHORIZED);
+        if refused && !renewed {
+            return caller.rights.vault.forget(sealed).map_or(Next::Answer, Next::Renewed);
+        }
+        let attempt = retry::Attempt {
+            number: attempt,
+            idempotent: sealed.idempotent(),
+            remaining: caller.deadline.saturating_duration_since(tokio::time::Instant::now()),
+            now: std::time::SystemTime::now(),
+            jitter: chance(),
+        };
+        match retry::decide(&attempt, sent.as_ref()) {
+            Some(pause) => Next::After(pause, sealed),
+            None => Next::Answer,
+        }
+    }
+
+    /// Gives the request its credential, fetching a token first if need be.
+    async fn seal(&self, caller: &Caller, mut permit: Permit) -> Result<Sealed, Refusal> {
+        // A token may expire between its renewal and its use, but not twice in a row.
+        for _ in 0..2 {
+            let sealing = tokio::time::timeout_at(caller.deadline, caller.rights.vault.seal(permit, Instant::now()));
+            match sealing.await.map_err(|_| Refusal::Deadline)?? {
+                Sealing::Ready(sealed) => return Ok(sealed),
+                Sealing::Renew(renewal) => permit = self.renew(caller, renewal).await?,
+            }
+        }
+        Err(Refusal::TokenShortLived)
+    }
+
+    /// Fetches a token, on record like everything that leaves. The new token is a needle before anything can echo it.
+    async fn renew(&self, caller: &Caller, renewal: Box<Renewal>) -> Result<Permit, Refusal> {
+        let started = Instant::now();
+        let entry = self.ask(caller, record::token(renewal.sealed())).await?;
+        let crossed = record::crossed(renewal.sealed());
+        let reply = match self.attempt(caller, renewal.sealed()).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => return Err(self.refuse(caller, entry, Refusal::Token(error), started).await),
+            Err(open) => return Err(self.refuse(caller, entry, open.into(), started).await),
+        };
+        let (status, bytes) = (reply.status(), reply.body().len());
+        match renewal.admit(status, reply.body(), Instant::now(), |token| self.scrubber.add(token)) {
+            Ok(permit) => {
+                caller.crossed(crossed.with_status(status, bytes, started.elapsed()));
+                let facts = Facts {
+                    upstream_status: Some(status.as_u16()),
+                    reply_bytes: Some(bytes as u64),
+                    ..Facts::default()
+                };
+                Ok(entry.close(Ending::Release { facts }, permit).await?.into_inner())
+            }
+            Err(error) => Err(self.refuse(caller, entry, Refusal::Seal(error), started).await),
+        }
+    }
+
+    async fn ask(&self, caller: &Caller, what: Crossing) -> Result<Entry, Refusal> {
+        let asked = Asked {
+            what,
+            parent: caller.call,
+            subject: caller.subject.clone(),
+            args_summary: None,
+            request_bytes: None,
+        };
+        Ok(self.ledger.ask(asked).await?)
+    }
+
+    /// Puts a refusal on record and tells the operator the whole story. If it cannot be recorded that is the refusal.
+    async fn refuse(&self, caller: &Caller, entry: Entry, refusal: Refusal, started: Instant) -> Refusal {
+        caller.crossed(Crossed::refused(&refusal, started.elapsed()));
+        self.tell(caller, &refusal);
+        match entry.close(record::ending(&refusal), ()).await {
+            Ok(_) => refusal,
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// From 0 up to 1. Spreads retries; nothing depends on its being hard to guess.
+fn chance() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
+fn budget(caller: &Caller) -> Budget {
+    Budget { deadline: caller.deadline, reply_bytes: caller.rights.limits.reply_bytes }
+}

@@ -1,0 +1,61 @@
+//! `shard.toml`: what a shard asks for, read into types.
+//!
+//! Unknown keys are errors, an empty list grants nothing, and every error names the file, the line, what was found and
+//! what is accepted. `{setting:NAME}` takes the operator's value at this point and no later, so that policy never sees
+//! a placeholder. This room reads no environment: the values are given to it.
+
+mod raw;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::egress::Limits;
+use crate::names::{CredentialName, SettingName, ShardName};
+use crate::policy::EgressGrant;
+use crate::secrets::CredentialKind;
+
+/// One manifest, resolved.
+#[derive(Debug)]
+pub struct Manifest {
+    pub file: PathBuf,
+    pub name: ShardName,
+    pub version: String,
+    pub component: PathBuf,
+    pub tools_prefix: Vec<String>,
+    pub egress: Vec<EgressGrant>,
+    pub credentials: BTreeMap<CredentialName, CredentialKind>,
+    pub limits: Limits,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("{} cannot be read", file.display())]
+    Read { file: PathBuf, source: io::Error },
+    /// `problem` says what was found and what is accepted.
+    #[error("{}:{line}: {problem}", file.display())]
+    Bad { file: PathBuf, line: usize, problem: String },
+    #[error("{}:{line}: {key} needs the setting {name}: give it in nexus.toml under [settings] or in the environment", file.display())]
+    Unset { file: PathBuf, line: usize, key: String, name: SettingName },
+}
+
+/// Where `{setting:NAME}` takes its value.
+pub trait Values {
+    fn value(&self, name: &SettingName) -> Option<String>;
+}
+
+impl Manifest {
+    pub fn read(file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
+        let text =
+            fs::read_to_string(file).map_err(|source| ManifestError::Read { file: file.to_owned(), source })?;
+        Self::parse(&text, file, values)
+    }
+
+    /// `file` names the manifest in errors, and its folder is where `component` is.
+    pub fn parse(text: &str, file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
+        raw::Reader { text, file, values }.read()
+    }
+}

@@ -1,0 +1,324 @@
+//! The file's own shape, and the way from it to `Manifest`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::units::{self, DURATION, SIZE};
+use super::{Manifest, ManifestError, Values};
+use crate::egress::Limits;
+use crate::names::{CredentialName, SettingName, ShardName, ToolName};
+use crate::outbound::Scheme;
+use crate::policy::{EgressGrant, HostPattern, KeepPath, PathTemplate};
+use crate::secrets::{BadCredential, CredentialHeader, CredentialKind, SecretRef, Text, TokenUrl};
+
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    shard: ShardTable,
+    #[serde(default)]
+    egress: Vec<EgressTable>,
+    #[serde(default)]
+    credential: BTreeMap<CredentialName, Spanned<CredentialTable>>,
+    #[serde(default)]
+    limits: LimitsTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ShardTable {
+    name: ShardName,
+    version: String,
+    component: Spanned<String>,
+    tools_prefix: Spanned<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct EgressTable {
+    host: Spanned<String>,
+    scheme: Option<Spanned<String>>,
+    methods: Spanned<Vec<Spanned<String>>>,
+    paths: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    query: BTreeSet<String>,
+    credential: Option<Spanned<CredentialName>>,
+    tools: Option<Spanned<BTreeSet<ToolName>>>,
+    keep: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    idempotent: bool,
+    #[serde(default)]
+    private: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+enum CredentialTable {
+    Bearer { token: String },
+    Basic { username: String, password: String },
+    Header { name: String, #[serde(default)] prefix: String, value: String },
+    Oauth2ClientCredentials { token_url: String, client_id: String, client_secret: String, scope: Option<String> },
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct LimitsTable {
+    memory: Option<Spanned<String>>,
+    deadline: Option<Spanned<String>>,
+    cpu: Option<Spanned<String>>,
+    egress_calls: Option<Spanned<u32>>,
+    reply_bytes: Option<Spanned<String>>,
+    output_bytes: Option<Spanned<String>>,
+}
+
+/// Longest a tool call may be given; a client has long stopped waiting by then.
+const MAX_DEADLINE: Duration = Duration::from_secs(600);
+const MAX_EGRESS_CALLS: u32 = 10_000;
+const MAX_BYTES: usize = 64 << 20;
+
+type Span = std::ops::Range<usize>;
+
+pub(super) struct Reader<'a> {
+    pub text: &'a str,
+    pub file: &'a Path,
+    pub values: &'a dyn Values,
+}
+
+impl Reader<'_> {
+    pub(super) fn read(self) -> Result<Manifest, ManifestError> {
+        let read: File = toml::from_str(self.text).map_err(|error| {
+            self.bad(error.span().unwrap_or_default(), error.message().to_owned())
+        })?;
+        let shard = read.shard;
+        let tools_prefix = self.prefixes(&shard.tools_prefix)?;
+        let component = self.component(&shard.component)?;
+        let credentials = self.credentials(&read.credential)?;
+        let egress = read.egress.iter().map(|table| self.egress(table, &credentials)).collect::<Result<_, _>>()?;
+        Ok(Manifest {
+            file: self.file.to_owned(),
+            name: shard.name,
+            version: shard.version,
+            component,
+            tools_prefix,
+            egress,
+            credentials,
+            limits: self.limits(&read.limits)?,
+        })
+    }
+
+    fn bad(&self, span: Span, problem: String) -> ManifestError {
+        ManifestError::Bad { file: self.file.to_owned(), line: self.line(&span), problem }
+    }
+
+    fn line(&self, span: &Span) -> usize {
+        let before = self.text.as_bytes().iter().take(span.start);
+        before.filter(|&&byte| byte == b'\n').count() + 1
+    }
+
+    fn prefixes(&self, prefixes: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<String>, ManifestError> {
+        if prefixes.get_ref().is_empty() {
+            return Err(self.bad(prefixes.span(), "tools-prefix is empty: name at least one, such as \"ad_\"".into()));
+        }
+        for prefix in prefixes.get_ref() {
+            let text = prefix.get_ref();
+            if ToolName::parse(text).is_err() || !text.ends_with('_') {
+                let problem = format!("tools-prefix {text:?}: expected lower-case letters, digits and _, ending in _");
+                return Err(self.bad(prefix.span(), problem));
+            }
+        }
+        Ok(prefixes.get_ref().iter().map(|prefix| prefix.get_ref().clone()).collect())
+    }
+
+    /// A file name in the manifest's folder: a manifest does not point elsewhere.
+    fn component(&self, component: &Spanned<String>) -> Result<std::path::PathBuf, ManifestError> {
+        let text = component.get_ref();
+        let plain = text.ends_with(".wasm") && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
+        if !plain {
+            let problem = format!("component {text:?}: expected a file name ending in .wasm, in the manifest's folder");
+            return Err(self.bad(component.span(), problem));
+        }
+        Ok(self.file.parent().unwrap_or(Path::new("")).join(text))
+    }
+
+    fn egress(
+        &self,
+        table: &EgressTable,
+        credentials: &BTreeMap<CredentialName, CredentialKind>,
+    ) -> Result<EgressGrant, ManifestError> {
+        let scheme = match table.scheme.as_ref().map(|scheme| (scheme.get_ref().as_str(), scheme.span())) {
+            None | Some(("https", _)) => Scheme::Https,
+            Some(("http", _)) => Scheme::Http,
+            Some((found, span)) => {
+                return Err(self.bad(span, format!("scheme {found:?}: expected \"https\", or \"http\" for a loopback host")));
+            }
+        };
+        let host = self.resolved("host", &table.host)?;
+        let host = HostPattern::parse(&host, scheme).map_err(|error| self.bad(table.host.span(), error.to_string()))?;
+        if let Some(credential) = &table.credential && !credentials.contains_key(credential.get_ref()) {
+            let problem = format!(
+                "credential {:?} is not defined: add a [credential.{}]",
+                credential.get_ref().as_str(),
+                credential.get_ref()
+            );
+            return Err(self.bad(credential.span(), problem));
+        }
+        if let Some(tools) = &table.tools && tools.get_ref().is_empty() {
+            return Err(self.bad(tools.span(), "tools is empty: leave it out, or name the tools that may use the grant".into()));
+        }
+        Ok(EgressGrant {
+            scheme,
+            host,
+            methods: self.list("methods", &table.methods, |text| {
+                ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+                    .contains(&text)
+                    .then(|| http::Method::from_bytes(text.as_bytes()).ok())
+                    .flatten()
+                    .ok_or_else(|| format!("method {text:?}: expected GET, HEAD, POST, PUT, PATCH or DELETE"))
+            })?,
+            paths: self.list("paths", &table.paths, |text| PathTemplate::parse(text).map_err(|error| error.to_string()))?,
+            query: table.query.clone(),
+            credential: table.credential.as_ref().map(|credential| credential.get_ref().clone()),
+            tools: table.tools.as_ref().map(|tools| tools.get_ref().clone()),
+            keep: match &table.keep {
+                None => None,
+                Some(keep) => {
+                    Some(self.list("keep", keep, |text| KeepPath::parse(text).map_err(|error| error.to_string()))?)
+                }
+            },
+            idempotent: table.idempotent,
+            private: table.private,
+        })
+    }
+
+    fn list<T>(
+        &self,
+        key: &str,
+        list: &Spanned<Vec<Spanned<String>>>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ManifestError> {
+        if list.get_ref().is_empty() {
+            return Err(self.bad(list.span(), format!("{key} is empty, which grants nothing: name what is granted")));
+        }
+        let parse = |item: &Spanned<String>| {
+            let text = self.resolved(key, item)?;
+            parse(&text).map_err(|problem| self.bad(item.span(), problem))
+        };
+        list.get_ref().iter().map(parse).collect()
+    }
+
+    fn credentials(
+        &self,
+        tables: &BTreeMap<CredentialName, Spanned<CredentialTable>>,
+    ) -> Result<BTreeMap<CredentialName, CredentialKind>, ManifestError> {
+        let credential = |(name, table): (&CredentialName, &Spanned<CredentialTable>)| {
+            let kind = self.credential(table.get_ref(), table.span())?;
+            Ok((name.clone(), kind))
+        };
+        tables.iter().map(credential).collect()
+    }
+
+    /// Problems name the key and never the value: somebody may have written a secret there.
+    fn credential(&self, table: &CredentialTable, span: Span) -> Result<CredentialKind, ManifestError> {
+        let bad = |key: &str, error: BadCredential| self.bad(span.clone(), format!("{key}: {error}"));
+        Ok(match table {
+            CredentialTable::Bearer { token } => {
+                CredentialKind::Bearer { token: SecretRef::parse(token).map_err(|error| bad("token", error))? }
+            }
+            CredentialTable::Basic { username, password } => CredentialKind::Basic {
+                username: Text::parse(username).map_err(|error| bad("username", error))?,
+                password: SecretRef::parse(password).map_err(|error| bad("password", error))?,
+            },
+            CredentialTable::Header { name, prefix, value } => CredentialKind::Header {
+                header: CredentialHeader::parse(name, prefix).map_err(|error| bad("name", error))?,
+                value: SecretRef::parse(value).map_err(|error| bad("value", error))?,
+            },
+            CredentialTable::Oauth2ClientCredentials { token_url, client_id, client_secret, scope } => {
+                let token_url = self.resolve("token-url", token_url, &span)?;
+                CredentialKind::ClientCredentials {
+                    token_url: TokenUrl::parse(&token_url).map_err(|error| bad("token-url", error))?,
+                    client_id: Text::parse(client_id).map_err(|error| bad("client-id", error))?,
+                    client_secret: SecretRef::parse(client_secret).map_err(|error| bad("client-secret", error))?,
+                    scope: scope.clone(),
+                }
+            }
+        })
+    }
+
+    fn limits(&self, table: &LimitsTable) -> Result<Limits, ManifestError> {
+        let default = Limits::default();
+        let size = |key: &str, text: &Option<Spanned<String>>, default: usize, most: usize| match text {
+            None => Ok(default),
+            Some(text) => units::size(text.get_ref())
+                .filter(|size| (1..=most).contains(size))
+                .ok_or_else(|| {
+                    let problem = format!("{key} {:?}: expected {SIZE}, at most {}MiB", text.get_ref(), most >> 20);
+                    self.bad(text.span(), problem)
+                }),
+        };
+        let duration = |key: &str, text: &Option<Spanned<String>>, default: Duration| match text {
+            None => Ok(default),
+            Some(text) => units::duration(text.get_ref())
+                .filter(|duration| !duration.is_zero() && *duration <= MAX_DEADLINE)
+                .ok_or_else(|| {
+                    let problem = format!(
+                        "{key} {:?}: expected {DURATION}, at most {} s",
+                        text.get_ref(),
+                        MAX_DEADLINE.as_secs()
+                    );
+                    self.bad(text.span(), problem)
+                }),
+        };
+        let egress_calls = match &table.egress_calls {
+            None => default.egress_calls,
+            Some(calls) if *calls.get_ref() <= MAX_EGRESS_CALLS => *calls.get_ref(),
+            Some(calls) => {
+                let problem = format!("egress-calls {}: expected at most {MAX_EGRESS_CALLS}", calls.get_ref());
+                return Err(self.bad(calls.span(), problem));
+            }
+        };
+        Ok(Limits {
+            memory: size("memory", &table.memory, default.memory, Limits::MAX_MEMORY)?,
+            deadline: duration("deadline", &table.deadline, default.deadline)?,
+            cpu: duration("cpu", &table.cpu, default.cpu)?,
+            egress_calls,
+            reply_bytes: size("reply-bytes", &table.reply_bytes, default.reply_bytes, MAX_BYTES)?,
+            output_bytes: size("output-bytes", &table.output_bytes, default.output_bytes, MAX_BYTES)?,
+        })
+    }
+
+    fn resolved(&self, key: &str, text: &Spanned<String>) -> Result<String, ManifestError> {
+        self.resolve(key, text.get_ref(), &text.span())
+    }
+
+    /// Replaces every `{setting:NAME}`. A value is a part of a host or one path segment and nothing more, so that an
+    /// operator's setting cannot widen what a reviewer approved.
+    fn resolve(&self, key: &str, text: &str, span: &Span) -> Result<String, ManifestError> {
+        const OPEN: &str = "{setting:";
+        let mut resolved = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once(OPEN) {
+            let Some((name, after)) = after.split_once('}') else {
+                return Err(self.bad(span.clone(), format!("{key} {text:?}: {OPEN} is not closed by }}")));
+            };
+            let name = SettingName::parse(name).map_err(|error| self.bad(span.clone(), error.to_string()))?;
+            let Some(value) = self.values.value(&name) else {
+                let (file, line) = (self.file.to_owned(), self.line(span));
+                return Err(ManifestError::Unset { file, line, key: key.into(), name });
+            };
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+            if value.is_empty() || !value.bytes().all(plain) || value.contains("..") || value == "." {
+                let problem = format!("setting {name}: expected letters, digits, '.', '-' and '_' only");
+                return Err(self.bad(span.clone(), problem));
+            }
+            resolved.push_str(before);
+            resolved.push_str(&value);
+            rest = after;
+        }
+        resolved.push_str(rest);
+        Ok(resolved)
+    }
+}

@@ -1,0 +1,96 @@
+use std::path::Path;
+
+use super::{Manifest, ManifestError, Values};
+use crate::names::SettingName;
+
+struct Tenant;
+
+impl Values for Tenant {
+    fn value(&self, name: &SettingName) -> Option<String> {
+        match name.as_str() {
+            "TENANT" => Some("contoso".into()),
+            "WIDE" => Some("a/**".into()),
+            _ => None,
+        }
+    }
+}
+
+fn check(text: &str) -> Result<Manifest, ManifestError> {
+    Manifest::parse(text, Path::new("shards/x/shard.toml"), &Tenant)
+}
+
+const GOOD: &str = r#"
+[shard]
+name = "x"
+version = "0.1.0"
+component = "x.wasm"
+tools-prefix = ["x_"]
+
+[[egress]]
+host = "graph.microsoft.com"
+methods = ["GET"]
+paths = ["/v1.0/users", "/v1.0/{setting:TENANT}/{id}"]
+query = ["$top"]
+credential = "graph"
+
+[credential.graph]
+kind = "oauth2-client-credentials"
+token-url = "https://login.microsoftonline.com/{setting:TENANT}/oauth2/v2.0/token"
+client-id = "secret:CLIENT_ID"
+client-secret = "secret:CLIENT_SECRET"
+scope = "https://graph.microsoft.com/.default"
+
+[limits]
+memory = "16MiB"
+deadline = "2s"
+"#;
+
+#[test]
+fn a_good_manifest_is_read_with_its_settings_resolved() {
+    let manifest = check(GOOD).unwrap();
+    assert_eq!(manifest.component, Path::new("shards/x/x.wasm"));
+    let paths: Vec<_> = manifest.egress[0].paths.iter().map(ToString::to_string).collect();
+    assert_eq!(paths, ["/v1.0/users", "/v1.0/contoso/{id}"]);
+    assert_eq!(manifest.limits.memory, 16 << 20);
+    assert_eq!(manifest.limits.egress_calls, crate::egress::Limits::default().egress_calls);
+}
+
+#[test]
+fn an_error_names_file_line_found_and_accepted() {
+    for (from, to, line, says) in [
+        ("version", "vresion", 4, "vresion"),
+        ("query =", "querry =", 12, "querry"),
+        ("methods = [\"GET\"]", "methods = []", 10, "grants nothing"),
+        ("methods = [\"GET\"]", "methods = [\"get\"]", 10, "expected GET"),
+        ("methods = [\"GET\"]", "methods = [\"CONNECT\"]", 10, "expected GET"),
+        ("paths = [", "paths = [\"v1.0\", ", 11, "v1.0"),
+        ("{setting:TENANT}/{id}", "{setting:NOWHERE}/{id}", 11, "NOWHERE"),
+        ("{setting:TENANT}/{id}", "{setting:WIDE}/{id}", 11, "letters, digits"),
+        ("{setting:TENANT}/{id}", "{setting:TENANT/{id", 11, "not closed"),
+        ("credential = \"graph\"", "credential = \"graf\"", 13, "[credential.graf]"),
+        ("host = \"graph.microsoft.com\"", "host = \"*.com\"", 9, "*.com"),
+        ("host = \"graph.microsoft.com\"", "host = \"graph.microsoft.com\"\nscheme = \"http\"", 9, "loopback"),
+        ("component = \"x.wasm\"", "component = \"../x.wasm\"", 5, "manifest's folder"),
+        ("tools-prefix = [\"x_\"]", "tools-prefix = []", 6, "at least one"),
+        ("tools-prefix = [\"x_\"]", "tools-prefix = [\"x\"]", 6, "ending in _"),
+        ("kind = \"oauth2", "kind = \"oauth3", 15, "oauth3"),
+        ("client-secret = \"secret:CLIENT_SECRET\"", "client-secret = \"hunter2hunter2\"", 15, "client-secret"),
+        ("memory = \"16MiB\"", "memory = \"16 MB\"", 23, "64MiB"),
+        ("memory = \"16MiB\"", "memory = \"9999MiB\"", 23, "at most"),
+        ("deadline = \"2s\"", "deadline = \"0s\"", 24, "30s"),
+        ("deadline = \"2s\"", "egress-calls = 99999999", 24, "at most"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let error = check(&GOOD.replacen(from, to, 1)).expect_err(to);
+        let text = error.to_string();
+        assert!(text.starts_with("shards/x/shard.toml:"), "{to}: {text}");
+        assert!(text.starts_with(&format!("shards/x/shard.toml:{line}:")), "{to}: {text}");
+        assert!(text.contains(says), "{to}: {text}");
+    }
+}
+
+#[test]
+fn a_secret_written_into_a_manifest_is_refused_and_not_repeated() {
+    let text = check(&GOOD.replacen("secret:CLIENT_SECRET", "hunter2hunter2", 1)).unwrap_err().to_string();
+    assert!(!text.contains("hunter2"), "{text}");
+}

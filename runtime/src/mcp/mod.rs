@@ -1,0 +1,145 @@
+//! The only room that speaks JSON-RPC. It turns an MCP request into a call and an answer into an MCP result, and decides
+//! nothing: which tools there are is the router's to say, what may happen the call's.
+
+mod answer;
+mod http;
+mod rounds;
+mod stdio;
+
+pub use http::{HttpError, HttpOptions, serve as serve_http};
+pub use stdio::serve as serve_stdio;
+
+use std::sync::Arc;
+
+use rmcp::handler::server::ServerHandler;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, ErrorData, Implementation, InitializeRequestParams, InitializeResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ProtocolVersion,
+    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+};
+use rmcp::service::{Peer, RequestContext, RoleServer};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::call::{ClientName, Principal};
+use crate::call::{Asked, Host};
+use crate::egress::Progress;
+use crate::tool;
+use rounds::Rounds;
+
+/// Progress reports waiting for a slow client. More are dropped: each says more than the last.
+const PROGRESS_QUEUE: usize = 64;
+
+const INSTRUCTIONS: &str = "Read-only tools over a company's systems. Each result says in _meta whether it is live or \
+    mock (nexus/source), when it was read (nexus/as-of) and whether it is complete (nexus/complete); notes say what is \
+    missing. An error means no data: it never means that there is nothing to find.";
+
+/// Answers one client, or every client of one HTTP listener.
+#[derive(Clone)]
+pub struct Server {
+    host: Arc<Host>,
+    principal: Principal,
+    tools: Arc<Vec<Tool>>,
+    rounds: Arc<Rounds>,
+}
+
+impl Server {
+    pub fn new(host: Arc<Host>, principal: Principal) -> Self {
+        let tools = Arc::new(host.router().tools().map(tool).collect());
+        Self { host, principal, tools, rounds: Arc::new(Rounds::new()) }
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new("nexus", env!("CARGO_PKG_VERSION")).with_title("Nexus"))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        self.negotiate_initialize(&request)
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.tools.as_ref().clone()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let rounds_possible = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        let resumed = match self.rounds.resume(&request, self.principal) {
+            Ok(resumed) => resumed,
+            Err(error) => return Err(ErrorData::invalid_params(error.to_string(), None)),
+        };
+        let (progress, forwarder) = match context.meta.get_progress_token() {
+            Some(token) => {
+                let (sender, receiver) = mpsc::channel(PROGRESS_QUEUE);
+                (Some(sender), Some(tokio::spawn(forward(context.peer.clone(), token, receiver))))
+            }
+            None => (None, None),
+        };
+        let client = context.client_info().map(|client| ClientName::new(&client.name, &client.version));
+        let answer = self
+            .host
+            .call(Asked {
+                tool: request.name.to_string(),
+                arguments: Value::Object(request.arguments.unwrap_or_default()),
+                principal: self.principal,
+                client,
+                cancelled: context.ct.clone(),
+                progress,
+                resumed,
+            })
+            .await;
+        // Reports come before the result they lead to.
+        if let Some(forwarder) = forwarder {
+            let _ = forwarder.await;
+        }
+        answer::response(answer, &self.rounds, self.principal, rounds_possible)
+    }
+}
+
+async fn forward(peer: Peer<RoleServer>, token: ProgressToken, mut reports: mpsc::Receiver<Progress>) {
+    while let Some(report) = reports.recv().await {
+        let mut param = ProgressNotificationParam::new(token.clone(), report.done);
+        param.total = report.total;
+        param.message = report.message;
+        if peer.notify_progress(param).await.is_err() {
+            break;
+        }
+    }
+}
+
+fn tool(tool: &tool::Tool) -> Tool {
+    let object = |schema: &Value| Arc::new(schema.as_object().cloned().unwrap_or_default());
+    let annotations = ToolAnnotations::from_raw(
+        Some(tool.title.clone()),
+        Some(tool.annotations.read_only),
+        Some(tool.annotations.destructive),
+        Some(tool.annotations.idempotent),
+        Some(tool.annotations.open_world),
+    );
+    let mut listed = Tool::new(tool.name.to_string(), tool.description.clone(), object(&tool.input_schema))
+        .with_title(tool.title.clone())
+        .with_annotations(annotations);
+    if let Some(schema) = &tool.output_schema {
+        listed = listed.with_raw_output_schema(object(schema));
+    }
+    let mut meta = MetaObject::default();
+    meta.0.insert("nexus/category".into(), serde_json::to_value(tool.category).unwrap_or_default());
+    listed.meta = Some(meta);
+    listed
+}

@@ -1,0 +1,168 @@
+//! Grants, and the permits made from them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::address::Reach;
+use super::refused::{Miss, refuse};
+use super::{Destination, HostPattern, KeepPath, NotGranted, PathTemplate};
+use crate::names::{CredentialName, ToolName};
+use crate::outbound::{Outbound, Scheme};
+
+/// One `[[egress]]` of a manifest. It allows a request if it allows every part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EgressGrant {
+    /// The one `host` was read with. A grant whose two schemes differ allows nothing.
+    pub scheme: Scheme,
+    pub host: HostPattern,
+    /// Empty: none.
+    pub methods: Vec<Method>,
+    /// Empty: none.
+    pub paths: Vec<PathTemplate>,
+    /// The keys a request may have. Empty: a request has no query.
+    pub query: BTreeSet<String>,
+    /// The one credential a request may name.
+    pub credential: Option<CredentialName>,
+    /// The tools that may use it. None: each of the shard.
+    pub tools: Option<BTreeSet<ToolName>>,
+    /// What of a reply the shard sees. None: all.
+    pub keep: Option<Vec<KeepPath>>,
+    /// Sending a request twice does what sending it once does, whatever its method says.
+    pub idempotent: bool,
+    /// May reach private addresses, if the operator allows it too.
+    pub private: bool,
+}
+
+impl EgressGrant {
+    /// Which addresses the manifest opens. The operator's own reach bounds it: `Reach::within`.
+    pub fn reach(&self) -> Reach {
+        Reach {
+            private: self.private,
+            loopback: self.host.is_loopback(),
+        }
+    }
+
+    /// The narrowest template that covers the path, if every other part is allowed as well.
+    fn judge(&self, tool: Option<&ToolName>, outbound: &Outbound) -> Result<&PathTemplate, Miss> {
+        let covering = self.paths.iter().filter(|path| path.covers(outbound.segments()));
+        let template = covering.min_by_key(|path| path.width());
+        let covers_host =
+            self.scheme == outbound.scheme() && self.host.covers(outbound.scheme(), outbound.host(), outbound.port());
+        let miss = Miss {
+            host: !covers_host,
+            path: template.is_none(),
+            method: !self.methods.contains(outbound.method()),
+            tool: !self
+                .tools
+                .as_ref()
+                .is_none_or(|tools| tool.is_some_and(|tool| tools.contains(tool))),
+            credential: outbound.credential().is_some() && outbound.credential() != self.credential.as_ref(),
+            query: outbound
+                .query()
+                .iter()
+                .map(|(key, _)| key)
+                .find(|key| !self.query.contains(*key))
+                .cloned(),
+        };
+        match template {
+            Some(template) if miss.is_none() => Ok(template),
+            Some(_) | None => Err(miss),
+        }
+    }
+
+    /// Orders grants that allow one request from narrow to wide.
+    fn width(&self, template: &PathTemplate, outbound: &Outbound) -> impl Ord + use<> {
+        let other_credential = self.credential.as_ref() != outbound.credential();
+        (
+            other_credential,
+            !self.host.is_exact(),
+            template.width(),
+            self.tools.is_none(),
+            self.keep.is_none(),
+        )
+    }
+}
+
+/// All that a shard may send, from its manifest. Never changes.
+#[derive(Debug, Clone, Default)]
+pub struct Grants(Vec<Arc<EgressGrant>>);
+
+impl Grants {
+    pub fn new(grants: Vec<EgressGrant>) -> Self {
+        Self(grants.into_iter().map(Arc::new).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &EgressGrant> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// `tool` is the one on whose behalf the request leaves; without one, grants bound to tools do not count.
+    pub fn permit(&self, tool: Option<&ToolName>, outbound: Outbound) -> Result<Permit, NotGranted> {
+        let mut allowing = Vec::new();
+        let mut misses = Vec::new();
+        for grant in &self.0 {
+            match grant.judge(tool, &outbound) {
+                Ok(template) => allowing.push((grant, template)),
+                Err(miss) => misses.push((grant.as_ref(), miss)),
+            }
+        }
+        // `min_by_key` takes the first of equals: the manifest's order is the last to decide.
+        match allowing
+            .into_iter()
+            .min_by_key(|(grant, template)| grant.width(template, &outbound))
+        {
+            Some((grant, template)) => Ok(Permit {
+                grant: Arc::clone(grant),
+                template: template.clone(),
+                outbound,
+            }),
+            None => Err(refuse(misses, tool, &outbound)),
+        }
+    }
+}
+
+/// Proof that the policy has seen this very request, and the grant that allows it.
+#[must_use]
+pub struct Permit {
+    outbound: Outbound,
+    grant: Arc<EgressGrant>,
+    template: PathTemplate,
+}
+
+impl Permit {
+    pub fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    pub fn grant(&self) -> &EgressGrant {
+        &self.grant
+    }
+
+    /// Of the grant's paths, the one that covers the request.
+    pub fn template(&self) -> &PathTemplate {
+        &self.template
+    }
+
+    /// What the request is sealed with: the grant's credential if the request names it, and none if it names none.
+    pub fn credential(&self) -> Option<&CredentialName> {
+        self.outbound.credential()
+    }
+
+    /// Where it goes, with the template in place of the path.
+    pub fn destination(&self) -> Destination {
+        Destination::of(&self.outbound, self.template.clone())
+    }
+}
+
+/// Shows where it goes, by the grant's own words.
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("outbound", &self.outbound)
+            .field("template", &self.template.to_string())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+//! Whether a request may leave: the manifest's grants, and nothing else, decide.
+//!
+//! Promises: a request is permitted only if *one* grant allows all of it; what two grants allow in halves stays. An
+//! empty list grants nothing. A refusal says which part was refused and which manifest lines would allow this very
+//! request and no more. `Grants::permit` is the only maker of a `Permit`.
+//!
+//! Does not know: who holds which secret, what a name resolves to, what has been approved. It resolves no name, reads
+//! no clock, opens no socket and no file. `address` judges addresses that somebody else resolved.
+//!
+//! # What a grant says
+//!
+//! | part | written | covers | refused, because it looks like more |
+//! |---|---|---|---|
+//! | host | `api.example.com`, `api.example.com:8443`, `192.0.2.1`, `[2001:db8::1]` | that host, on that port (443 unless said) | `api.example.com.`, odd addresses, U-labels, URLs |
+//! | | `*.example.com` | exactly one label more: `a.example.com`, not `example.com`, not `a.b.example.com` | `*`, `*.com`, `*.co.uk`, `*.github.io` (public suffixes), `a*.example.com`, `*.192.0.2.1` |
+//! | scheme | `https`; `http` | `http` only for `localhost`, 127.0.0.0/8, `[::1]` | `http` for any other host |
+//! | method | `GET` | that method; no other is implied (`HEAD` is not) | - |
+//! | path | `/v1.0/users` | that path; `/v1.0/users/` and `/V1.0/users` are others | `v1.0/users`, `/a//b`, dot segments, `%`, `?`, `#`, `;`, `\` |
+//! | | `/users/{id}` | exactly one segment, not empty | `/users/x{id}`, `/{}`, `/{setting:X}` (resolved before it comes here) |
+//! | | `/files/**` | one or more segments, and a trailing slash behind them; not `/files`, not `/files/` | `/**/x`, `/a*` |
+//! | query | `$select` | that key with any value, or its absence | - |
+//! | credential | `graph` | requests that name `graph`, and those that name none and go without | - |
+//! | tools | `entra_list_users` | calls of that tool; absent: any tool | - |
+//! | keep | `/value/*/id` | that field of every element, and all below it | `/`, `//`, `value/id` |
+//!
+//! Literals of a path are written decoded, in ASCII, and compared byte by byte with the decoded segments of the request.
+//!
+//! # Which grant, if several allow it
+//!
+//! The narrowest, so that the order of a manifest decides as little as possible: the one whose credential is just what
+//! the request names, then an exact host, the more literal path, one bound to tools, one that keeps fewer fields; of
+//! equals the first.
+
+pub mod address;
+
+mod grant;
+mod host;
+mod keep;
+mod path;
+mod refused;
+#[cfg(test)]
+mod tests;
+
+pub use grant::{EgressGrant, Grants, Permit};
+pub use host::{BadHost, HostPattern};
+pub use keep::{BadKeep, KeepPath, KeepStep};
+pub use path::{BadPath, PathTemplate};
+pub use refused::{Destination, NotGranted, Reason};

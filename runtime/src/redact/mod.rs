@@ -1,0 +1,407 @@
+//! Takes secrets out of whatever leaves: replies, results, errors, log lines, records; and finds them in what a shard
+//! sends.
+//!
+//! Promises:
+//!
+//! - No value the host holds passes, in any of its [spellings](needles): plain, reversed, base64 and base64url at every
+//!   alignment, hex, percent-encoded, JSON- and HTML-escaped, UTF-16. The beginning of one that was cut off counts, if it
+//!   is at least half of the value and sixteen bytes.
+//! - No string or number passes that a field's [name](words) calls a secret, however deep it lies, in JSON or in JSON
+//!   within a string. `true`, `false`, `null` and the empty string are no secrets.
+//! - What has the [shape](shapes) of a private key, a token, a header, a password in a URL or in a sentence, or a card
+//!   number does not pass.
+//! - What holds no secret passes as the same bytes; JSON stays JSON; scrubbing twice does what scrubbing once does.
+//! - Each redaction is counted by rule and by the path of its field. Neither a count, a path nor an error of this room
+//!   holds anything of a value.
+//!
+//! Does not know: who asks, which grant allows it, what a person's data is. It has no clock, socket or file. It does not
+//! decompress or decrypt, does not join a secret from two strings, does not look into binary formats for anything but
+//! needles, and does not find a value with fewer than four bytes.
+//!
+//! The order within a reply is fixed: what a grant keeps, then needles, names and shapes over what is left.
+
+mod json;
+mod leak;
+mod needles;
+mod reply;
+mod shapes;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use leak::{Leak, Place};
+pub use reply::{BadBody, CleanReply};
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+
+use crate::secrets::SecretValue;
+use needles::{Needles, Spellings};
+use shapes::{Found, Scope};
+
+/// What stands where a secret stood.
+const MARK: &str = "[redacted:secret]";
+const DEPTH_MARK: &str = "[redacted:depth]";
+const MARK_START: &[u8] = b"[redacted:";
+
+/// Tokens that were live some renewals ago have expired; forgetting them keeps the search small.
+const MOST_LIVE: usize = 256;
+
+/// Everything the host must not let pass. Cheap to clone; clones share tokens added later. No `Debug`.
+#[derive(Clone)]
+pub struct Scrubber(Arc<Shared>);
+
+struct Shared {
+    base: Needles,
+    live: RwLock<Live>,
+}
+
+/// Tokens that came up while running, apart from `base`: adding one leaves `base` as it is.
+#[derive(Default)]
+struct Live {
+    spellings: VecDeque<Spellings>,
+    needles: Arc<Needles>,
+}
+
+impl Scrubber {
+    pub fn new<'a>(needles: impl IntoIterator<Item = &'a SecretValue>) -> Self {
+        let spellings: Vec<Spellings> = needles
+            .into_iter()
+            .map(|value| needles::spellings(value.expose()))
+            .collect();
+        Self(Arc::new(Shared {
+            base: Needles::new(&spellings),
+            live: RwLock::default(),
+        }))
+    }
+
+    /// A token the host has just been given. It is sought in everything scrubbed from now on.
+    pub fn add(&self, token: &SecretValue) {
+        let spellings = needles::spellings(token.expose());
+        let mut live = self.0.live.write().unwrap_or_else(PoisonError::into_inner);
+        if live.spellings.contains(&spellings) {
+            return;
+        }
+        live.spellings.push_back(spellings);
+        if live.spellings.len() > MOST_LIVE {
+            live.spellings.pop_front();
+        }
+        live.needles = Arc::new(Needles::new(&live.spellings));
+    }
+
+    /// Text for people: errors, log lines, notes, traps. Text that is JSON is read as JSON.
+    pub fn text(&self, text: &str) -> Clean<String> {
+        match self.eyes().scrub(text.as_bytes()) {
+            Some((clean, redactions)) => Clean::new(String::from_utf8_lossy(&clean).into_owned(), redactions),
+            None => Clean::new(text.to_owned(), Redactions::default()),
+        }
+    }
+
+    pub fn json(&self, value: Value) -> Clean<Value> {
+        let text = value.to_string();
+        let eyes = self.eyes();
+        if eyes.is_clean(text.as_bytes()) {
+            return Clean::new(value, Redactions::default());
+        }
+        match json::scrub(&eyes, &text) {
+            None => Clean::new(value, Redactions::default()),
+            Some((clean, redactions)) => {
+                // Cannot fail: an edit replaces a value by a string. If it did, nothing would pass.
+                let value = serde_json::from_str(&clean).unwrap_or_else(|_| Value::from(DEPTH_MARK));
+                Clean::new(value, redactions)
+            }
+        }
+    }
+
+    fn eyes(&self) -> Eyes {
+        let live = Arc::clone(&self.0.live.read().unwrap_or_else(PoisonError::into_inner).needles);
+        Eyes {
+            shared: Arc::clone(&self.0),
+            live,
+        }
+    }
+}
+
+/// What is sought, at the moment the look begins.
+struct Eyes {
+    shared: Arc<Shared>,
+    live: Arc<Needles>,
+}
+
+impl Eyes {
+    /// Secrets in `text`, in order, none overlapping.
+    fn find(&self, text: &[u8], scope: Scope) -> Vec<Found> {
+        let mut found: Vec<Found> = self
+            .needles(text)
+            .into_iter()
+            .map(|place| Found {
+                rule: Rule::Needle,
+                place,
+            })
+            .collect();
+        shapes::find(text, scope, &mut found);
+        merge(text, found)
+    }
+
+    fn needles(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut places = Vec::new();
+        self.shared.base.find(text, &mut places);
+        self.live.find(text, &mut places);
+        places
+    }
+
+    /// Whether a body of any kind can pass without being read. An escape may hide anything, so it is read.
+    fn is_clean(&self, text: &[u8]) -> bool {
+        !text.contains(&b'\\') && self.needles(text).is_empty() && shapes::is_clean_json(text)
+    }
+
+    /// `text` without secrets. `None`: there were none. Only needles are taken out of what is not text.
+    fn scrub(&self, text: &[u8]) -> Option<(Vec<u8>, Redactions)> {
+        if self.is_clean(text) {
+            return None;
+        }
+        if let Some((mark, body)) = as_json(text) {
+            let (clean, redactions) = json::scrub(self, body)?;
+            return Some(([mark, clean.as_bytes()].concat(), redactions));
+        }
+        let is_text = std::str::from_utf8(text).is_ok() || !text.contains(&0);
+        let found = if is_text {
+            self.find(text, Scope::All)
+        } else {
+            merge(
+                text,
+                self.needles(text)
+                    .into_iter()
+                    .map(|place| Found {
+                        rule: Rule::Needle,
+                        place,
+                    })
+                    .collect(),
+            )
+        };
+        if found.is_empty() {
+            return None;
+        }
+        let mut redactions = Redactions::default();
+        for found in &found {
+            redactions.add(found.rule, &[]);
+        }
+        Some((mask(text, &found), redactions))
+    }
+}
+
+/// A byte order mark, if there is one, and the JSON after it. A lone word or number is text.
+fn as_json(text: &[u8]) -> Option<(&[u8], &str)> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let mark = text
+        .get(..3)
+        .filter(|start| *start == BYTE_ORDER_MARK)
+        .unwrap_or_default();
+    let body = std::str::from_utf8(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)).ok()?;
+    (body.trim_start().starts_with(['{', '[', '"']) && json::is_json(body)).then_some((mark, body))
+}
+
+/// Joins what overlaps, under the first of its rules. What lies in a mark was redacted before: without this, a secret
+/// that is a part of the mark (`secret`) would make it grow.
+fn merge(text: &[u8], mut found: Vec<Found>) -> Vec<Found> {
+    if found.is_empty() {
+        return found;
+    }
+    let marks = marks(text);
+    found.retain(|found| {
+        let before = marks.partition_point(|mark| mark.start <= found.place.start);
+        before
+            .checked_sub(1)
+            .and_then(|at| marks.get(at))
+            .is_none_or(|mark| found.place.end > mark.end)
+    });
+    found.sort_by_key(|found| (found.place.start, found.place.end));
+    let mut merged: Vec<Found> = Vec::with_capacity(found.len());
+    for next in found {
+        match merged.last_mut() {
+            Some(last) if next.place.start < last.place.end => {
+                last.place.end = last.place.end.max(next.place.end);
+                last.rule = last.rule.min(next.rule);
+            }
+            _ => merged.push(next),
+        }
+    }
+    merged
+}
+
+fn marks(text: &[u8]) -> Vec<Range<usize>> {
+    let mut marks = Vec::new();
+    let mut at = 0;
+    while let Some(open) = text.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'[')) {
+        let start = at + open;
+        let rest = text.get(start..).unwrap_or_default();
+        let mark = [MARK, DEPTH_MARK]
+            .into_iter()
+            .find(|mark| rest.starts_with(mark.as_bytes()));
+        let length = mark.map_or(1, str::len);
+        if mark.is_some() {
+            marks.push(start..start + length);
+        }
+        at = start + length;
+    }
+    marks
+}
+
+fn mask(text: &[u8], found: &[Found]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(text.len());
+    let mut at = 0;
+    for Found { place, .. } in found {
+        clean.extend_from_slice(text.get(at..place.start).unwrap_or_default());
+        clean.extend_from_slice(MARK.as_bytes());
+        at = place.end;
+    }
+    clean.extend_from_slice(text.get(at..).unwrap_or_default());
+    clean
+}
+
+/// Why something was taken out. The first of several that meet is the one counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// A value the host holds.
+    Needle,
+    /// The field's name.
+    SecretName,
+    PrivateKey,
+    Jwt,
+    Authorization,
+    AwsKey,
+    AzureSecret,
+    GithubToken,
+    GitlabToken,
+    GoogleKey,
+    SlackToken,
+    StripeKey,
+    UrlUserinfo,
+    CardNumber,
+    /// `password=…` in text.
+    Assignment,
+    /// A header that is for the host alone.
+    Header,
+    /// Nested too deep to be looked at.
+    Depth,
+}
+
+impl Rule {
+    /// As the ledger calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rule::Needle => "needle",
+            Rule::SecretName => "secret-name",
+            Rule::PrivateKey => "private-key",
+            Rule::Jwt => "jwt",
+            Rule::Authorization => "authorization",
+            Rule::AwsKey => "aws-key",
+            Rule::AzureSecret => "azure-secret",
+            Rule::GithubToken => "github-token",
+            Rule::GitlabToken => "gitlab-token",
+            Rule::GoogleKey => "google-key",
+            Rule::SlackToken => "slack-token",
+            Rule::StripeKey => "stripe-key",
+            Rule::UrlUserinfo => "url-userinfo",
+            Rule::CardNumber => "card-number",
+            Rule::Assignment => "assignment",
+            Rule::Header => "header",
+            Rule::Depth => "depth",
+        }
+    }
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What was taken out, by rule and by the path of its field: `/value/*/password`, where `*` is any element, or a key
+/// that is no programmer's name. The path is empty for text. Serialises as a count for each rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redactions(BTreeMap<(Rule, String), u64>);
+
+impl Redactions {
+    /// So many paths are told apart; a reply made of new names counts under `/*` after that.
+    const MOST_PATHS: usize = 256;
+
+    pub fn count(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn by_rule(&self) -> BTreeMap<&'static str, u64> {
+        let mut rules = BTreeMap::new();
+        for ((rule, _), count) in &self.0 {
+            *rules.entry(rule.as_str()).or_default() += count;
+        }
+        rules
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Rule, &str, u64)> {
+        self.0
+            .iter()
+            .map(|((rule, path), count)| (*rule, path.as_str(), *count))
+    }
+
+    pub fn merge(&mut self, other: Redactions) {
+        for ((rule, path), count) in other.0 {
+            self.add_path(rule, path, count);
+        }
+    }
+
+    fn add(&mut self, rule: Rule, path: &[String]) {
+        let path = path.iter().fold(String::new(), |path, step| path + "/" + step);
+        self.add_path(rule, path, 1);
+    }
+
+    fn add_path(&mut self, rule: Rule, path: String, count: u64) {
+        let key = (rule, path);
+        let is_full = self.0.len() >= Self::MOST_PATHS && !self.0.contains_key(&key);
+        *self
+            .0
+            .entry(if is_full { (rule, "/*".to_owned()) } else { key })
+            .or_default() += count;
+    }
+}
+
+impl Serialize for Redactions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rules = self.by_rule();
+        let mut map = serializer.serialize_map(Some(rules.len()))?;
+        for (rule, count) in rules {
+            map.serialize_entry(rule, &count)?;
+        }
+        map.end()
+    }
+}
+
+/// Something that has been scrubbed. Made in this room alone.
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "the attribute would let other rooms of this crate make one"
+)]
+pub struct Clean<T> {
+    pub value: T,
+    pub redactions: Redactions,
+    _made_here: (),
+}
+
+impl<T> Clean<T> {
+    fn new(value: T, redactions: Redactions) -> Self {
+        Self {
+            value,
+            redactions,
+            _made_here: (),
+        }
+    }
+}

@@ -1,0 +1,718 @@
+//! Secrets that nobody told the host about, known by their look. One automaton finds where a shape may begin; then the
+//! shape itself must hold, so that GUIDs, images and tracking numbers stay.
+//!
+//! | shape | begins at | holds if |
+//! |---|---|---|
+//! | private key | `-----BEGIN` | the label ends in `PRIVATE KEY`; reaches to its end line, or to the end of the text |
+//! | JWT | `eyJ` | three or more parts, the first of which decodes to a JSON object with `alg` |
+//! | header | `Bearer`, `Basic` | a long token follows; for Basic, one that decodes to `name:password` |
+//! | assignment | a secret name | `name=value`, `name: value`, `"name": "value"`, `<name>value<`, `--name value`, `name is value` |
+//! | URL | `://` | a password, or a machine's token, before the `@` of its authority |
+//! | vendor token | its prefix | as many characters of its alphabet as the vendor uses |
+//! | card number | digits | a known issuer, its length and grouping, and the Luhn sum |
+//!
+//! An unquoted value that is assigned reaches to the end of its line or to where the next pair begins, because passwords
+//! have blanks. `name is value` takes one word, and none of those with which people complain about passwords. Manifests
+//! write `secret:NAME`; that names a secret and is none.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use base64::Engine;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+use super::words::{self, Name, Value};
+use super::{MARK_START, Rule};
+
+/// A name is looked for this far to either side of its stem.
+const NAME_REACH: usize = 96;
+/// An unquoted value on an endless line (minified script) ends here.
+const LONGEST_UNQUOTED: usize = 512;
+
+pub(super) struct Found {
+    pub(super) rule: Rule,
+    pub(super) place: Range<usize>,
+}
+
+/// How much is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    All,
+    /// Card numbers left out: the field's name says that its number is an identifier.
+    NoCards,
+    /// Only what is a credential by itself: no assignments, cards or URLs. For what a shard sends.
+    Credentials,
+}
+
+/// A token that a vendor marks as one.
+struct Vendor {
+    rule: Rule,
+    prefix: &'static str,
+    /// Characters that may follow the prefix besides letters and digits.
+    also: &'static [u8],
+    least: usize,
+}
+
+const fn vendor(rule: Rule, prefix: &'static str, also: &'static [u8], least: usize) -> Vendor {
+    Vendor {
+        rule,
+        prefix,
+        also,
+        least,
+    }
+}
+
+const VENDORS: &[Vendor] = &[
+    vendor(Rule::AwsKey, "AKIA", b"", 16),
+    vendor(Rule::AwsKey, "ASIA", b"", 16),
+    vendor(Rule::GithubToken, "ghp_", b"", 36),
+    vendor(Rule::GithubToken, "gho_", b"", 36),
+    vendor(Rule::GithubToken, "ghu_", b"", 36),
+    vendor(Rule::GithubToken, "ghs_", b"", 36),
+    vendor(Rule::GithubToken, "ghr_", b"", 36),
+    vendor(Rule::GithubToken, "github_pat_", b"_", 50),
+    vendor(Rule::GitlabToken, "glpat-", b"-_", 20),
+    vendor(Rule::SlackToken, "xoxa-", b"-", 10),
+    vendor(Rule::SlackToken, "xoxb-", b"-", 10),
+    vendor(Rule::SlackToken, "xoxe-", b"-", 10),
+    vendor(Rule::SlackToken, "xoxe.xoxp-", b"-", 10),
+    vendor(Rule::SlackToken, "xoxp-", b"-", 10),
+    vendor(Rule::SlackToken, "xoxr-", b"-", 10),
+    vendor(Rule::SlackToken, "xoxs-", b"-", 10),
+    vendor(Rule::GoogleKey, "AIza", b"-_", 35),
+    vendor(Rule::GoogleKey, "ya29.", b"-_", 30),
+    vendor(Rule::StripeKey, "sk_live_", b"", 16),
+    vendor(Rule::StripeKey, "rk_live_", b"", 16),
+    vendor(Rule::StripeKey, "whsec_", b"+/=", 24),
+];
+
+#[derive(Clone, Copy)]
+enum Anchor {
+    Stem,
+    Pem,
+    Jwt,
+    Scheme,
+    Url,
+    Azure,
+    Vendor(usize),
+}
+
+struct Anchors {
+    automaton: AhoCorasick,
+    kinds: Vec<Anchor>,
+}
+
+static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
+    let mut all: Vec<(&str, Anchor)> = words::stems().into_iter().map(|stem| (stem, Anchor::Stem)).collect();
+    all.extend([
+        ("-----begin", Anchor::Pem),
+        ("eyj", Anchor::Jwt),
+        ("bearer", Anchor::Scheme),
+        ("basic", Anchor::Scheme),
+        ("://", Anchor::Url),
+        (":\\/\\/", Anchor::Url),
+        ("q~", Anchor::Azure),
+    ]);
+    all.extend(
+        VENDORS
+            .iter()
+            .enumerate()
+            .map(|(index, vendor)| (vendor.prefix, Anchor::Vendor(index))),
+    );
+    let automaton = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(all.iter().map(|(text, _)| text));
+    #[expect(clippy::expect_used, reason = "a constant table of a few hundred bytes")]
+    let automaton = automaton.expect("the table of anchors is small");
+    Anchors {
+        automaton,
+        kinds: all.into_iter().map(|(_, kind)| kind).collect(),
+    }
+});
+
+/// Every shape in `text`. Places may overlap.
+pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
+    if scope == Scope::All {
+        cards(text, |place| {
+            found.push(Found {
+                rule: Rule::CardNumber,
+                place,
+            })
+        });
+    }
+    let credentials_only = scope == Scope::Credentials;
+    let mut names = Names::default();
+    let mut covered = 0;
+    for hit in ANCHORS.automaton.find_overlapping_iter(text) {
+        let Some(kind) = ANCHORS.kinds.get(hit.pattern().as_usize()) else {
+            continue;
+        };
+        if let Anchor::Stem = kind {
+            let place = if credentials_only {
+                None
+            } else {
+                names.at(text, hit.range())
+            };
+            if let Some(place) = place.and_then(|name| assignment(text, name)) {
+                found.push(Found {
+                    rule: Rule::Assignment,
+                    place,
+                });
+            }
+            continue;
+        }
+        // What begins in a token is part of it. Reading it again would cost the square of a chain of tokens.
+        if hit.start() < covered {
+            continue;
+        }
+        let shape = match kind {
+            Anchor::Stem => None,
+            Anchor::Pem => private_key(text, hit.start()).map(|place| (Rule::PrivateKey, place)),
+            Anchor::Jwt => jwt(text, hit.start()).map(|place| (Rule::Jwt, place)),
+            Anchor::Scheme => scheme(text, hit.range()).map(|place| (Rule::Authorization, place)),
+            Anchor::Url if credentials_only => None,
+            Anchor::Url => userinfo(text, hit.end()).map(|place| (Rule::UrlUserinfo, place)),
+            Anchor::Azure => azure(text, hit.start()).map(|place| (Rule::AzureSecret, place)),
+            Anchor::Vendor(index) => vendor_token(text, hit.start(), *index),
+        };
+        if let Some((rule, place)) = shape {
+            covered = place.end;
+            found.push(Found { rule, place });
+        }
+    }
+}
+
+/// Whether JSON as it was sent holds nothing that [`find`] or a field's name could make something of. May err on the
+/// side of no.
+pub(super) fn is_clean_json(text: &[u8]) -> bool {
+    let mut card = false;
+    cards(text, |_| card = true);
+    let mut names = Names::default();
+    !card
+        && ANCHORS
+            .automaton
+            .find_overlapping_iter(text)
+            .all(|hit| match ANCHORS.kinds.get(hit.pattern().as_usize()) {
+                None => true,
+                Some(Anchor::Stem) => names.at(text, hit.range()).is_none() && !is_odd_key(text, hit.range()),
+                Some(Anchor::Pem) => false,
+                Some(Anchor::Jwt) => jwt(text, hit.start()).is_none(),
+                Some(Anchor::Scheme) => scheme(text, hit.range()).is_none(),
+                Some(Anchor::Url) => userinfo(text, hit.end()).is_none(),
+                Some(Anchor::Azure) => azure(text, hit.start()).is_none(),
+                Some(Anchor::Vendor(index)) => vendor_token(text, hit.start(), *index).is_none(),
+            })
+}
+
+/// Whether the stem stands in a key that is a secret name only as a whole: one with blanks, colons and the like.
+fn is_odd_key(text: &[u8], stem: Range<usize>) -> bool {
+    let quote = |b: &u8| *b == b'"';
+    let before = slice(text, stem.start.saturating_sub(NAME_REACH)..stem.start);
+    let after = slice(text, stem.end..text.len().min(stem.end + NAME_REACH));
+    let (Some(open), Some(close)) = (before.iter().rposition(quote), after.iter().position(quote)) else {
+        return false;
+    };
+    let is_key = after
+        .iter()
+        .skip(close + 1)
+        .find(|b| !b.is_ascii_whitespace())
+        .is_none_or(|b| *b == b':');
+    let key = slice(text, stem.start - (before.len() - open - 1)..stem.end + close);
+    is_key && words::secret_name(&String::from_utf8_lossy(key)).is_some()
+}
+
+struct Named {
+    name: &'static Name,
+    place: Range<usize>,
+}
+
+/// Reads each run of letters, digits and joints once, however many stems it holds.
+#[derive(Default)]
+struct Names {
+    read: usize,
+}
+
+impl Names {
+    /// The secret name of which `stem` is a part: a run, or that with the word before it (`api key`).
+    fn at(&mut self, text: &[u8], stem: Range<usize>) -> Option<Named> {
+        const LONGEST_WORD: usize = 32;
+        if stem.end + LONGEST_WORD <= self.read {
+            return None;
+        }
+        let is_end = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.') || !b.is_ascii());
+        let before = slice(text, stem.start.saturating_sub(NAME_REACH)..stem.start);
+        let after = slice(text, stem.end..text.len().min(stem.end + NAME_REACH));
+        let start = stem.start - before.iter().rev().position(is_end).unwrap_or(before.len());
+        let end = stem.end + after.iter().position(is_end).unwrap_or(after.len());
+        self.read = end;
+        let read = |from: usize| words::secret_name(&String::from_utf8_lossy(slice(text, from..end)));
+        if let Some(name) = read(start) {
+            return Some(Named {
+                name,
+                place: start..end,
+            });
+        }
+        let previous = slice(text, start.saturating_sub(16)..start.checked_sub(1)?);
+        let word = previous.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+        let blank = text.get(start - 1) == Some(&b' ');
+        let from = (blank && word > 0).then(|| start - 1 - word)?;
+        read(from).map(|name| Named { name, place: from..end })
+    }
+}
+
+/// The value that is assigned to a secret name.
+fn assignment(text: &[u8], Named { name, place }: Named) -> Option<Range<usize>> {
+    let at = |index: usize| text.get(index).copied();
+    let quoted = after_quote(text, place.end).map_or(place.end, |(_, after)| after);
+    let next = skip_blanks(text, quoted);
+    let (value, whole) = match at(next) {
+        Some(b'=' | b':') => {
+            let start = skip_blanks(
+                text,
+                skip(slice(text, 0..text.len().min(next + 3)), next, |b| b"=:>".contains(&b)),
+            );
+            (value_at(text, start, clause)?, true)
+        }
+        Some(b'>') if before(text, place.start) == Some(b'<') => {
+            let length = slice(text, next + 1..text.len()).iter().position(|b| *b == b'<')?;
+            (next + 1..next + 1 + length, true)
+        }
+        // The hyphens of an option are joints, so they are part of the name.
+        Some(_) if next > quoted && starts_with(text, place.start, b"--") => (value_at(text, next, word)?, true),
+        Some(_) if next > quoted => {
+            let verb = [&b"is "[..], b"was "]
+                .into_iter()
+                .find(|verb| starts_with(text, next, verb))?;
+            (value_at(text, skip_blanks(text, next + verb.len()), word)?, false)
+        }
+        _ => return None,
+    };
+    let bytes = slice(text, value.clone());
+    let lone = std::str::from_utf8(bytes)
+        .unwrap_or_default()
+        .trim_matches(|c: char| !c.is_alphanumeric());
+    let nothing = bytes.is_empty()
+        || bytes.starts_with(MARK_START)
+        || bytes.starts_with(b"//")
+        || ["null", "none", "nil", "true", "false", "undefined"].contains(&lone.to_ascii_lowercase().as_str());
+    // `secret:NAME` in a manifest says where a secret is.
+    let reference = place.end + 1 == value.start
+        && at(place.end) == Some(b':')
+        && slice(text, place).eq_ignore_ascii_case(b"secret")
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    let complaint = is_complaint(lone) && !(whole && bytes.contains(&b' '));
+    let fits = name.value == Value::Any || looks_random(lone);
+    (!nothing && !reference && !complaint && fits).then_some(value)
+}
+
+/// The value at `start`: what its quotes hold, or as far as `unquoted` reads.
+fn value_at(text: &[u8], start: usize, unquoted: fn(&[u8], usize) -> usize) -> Option<Range<usize>> {
+    if let Some((quote, from)) = after_quote(text, start) {
+        let mut end = from;
+        while end < text.len() && !starts_with(text, end, slice(text, quote.clone())) {
+            let escaped = text.get(end) == Some(&b'\\') && quote.len() == 1;
+            end += if escaped { 2 } else { 1 };
+        }
+        return Some(from..end.min(text.len()));
+    }
+    // What begins a list or an object is no value itself; names in it are found on their own.
+    let nested = matches!(text.get(start)?, b'{' | b'[') && !starts_with(text, start, MARK_START);
+    (!nested).then(|| start..unquoted(text, start))
+}
+
+/// The end of a value that may hold blanks: its line's end, or the next `name=` or `name:`.
+fn clause(text: &[u8], start: usize) -> usize {
+    let limit = text.len().min(start + LONGEST_UNQUOTED);
+    let ends = |at: &usize| match text.get(*at) {
+        None | Some(b'\n' | b'\r') => true,
+        Some(b'"' | b'\'' | b'`') => {
+            let after = text.get(*at + 1);
+            after.is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b',' | b'}' | b']' | b')' | b';' | b'>' | b'.'))
+        }
+        Some(b'&' | b';' | b',') => is_pair(text, *at + 1) || text.get(*at + 1).is_none(),
+        Some(b'<') => matches!(text.get(*at + 1), Some(b'/' | b'!')) || starts_with(text, *at, b"<br"),
+        Some(b' ' | b'\t') => is_pair(text, *at + 1),
+        Some(b'\\') => matches!(text.get(*at + 1), Some(b'n' | b'r' | b'"')),
+        Some(_) => false,
+    };
+    (start..limit).find(ends).unwrap_or(limit)
+}
+
+/// The end of a value that is one word.
+fn word(text: &[u8], start: usize) -> usize {
+    skip(text, start, |b| {
+        !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'<' | b',')
+    })
+}
+
+/// Whether `name=` or `name:` stands at `start`, after blanks.
+fn is_pair(text: &[u8], start: usize) -> bool {
+    let from = skip_blanks(text, start);
+    let from = after_quote(text, from).map_or(from, |(_, after)| after);
+    let joined = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let end = skip(slice(text, 0..text.len().min(from + NAME_REACH)), from, joined);
+    let end = after_quote(text, end)
+        .filter(|_| end > from)
+        .map_or(end, |(_, after)| after);
+    end > from && text.get(from).is_some_and(u8::is_ascii_alphabetic) && matches!(text.get(end), Some(b'=' | b':'))
+}
+
+/// A quote at `start`, with the backslashes that escape it, and where it ends.
+fn after_quote(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
+    let quote = skip(slice(text, 0..text.len().min(start + 16)), start, |b| b == b'\\');
+    matches!(text.get(quote), Some(b'"' | b'\'' | b'`')).then_some((start..quote + 1, quote + 1))
+}
+
+/// What people say of passwords in place of a password.
+fn is_complaint(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "a",
+        "about",
+        "again",
+        "all",
+        "already",
+        "also",
+        "always",
+        "an",
+        "and",
+        "any",
+        "at",
+        "bad",
+        "being",
+        "blank",
+        "both",
+        "by",
+        "case",
+        "correct",
+        "empty",
+        "for",
+        "from",
+        "good",
+        "here",
+        "in",
+        "incorrect",
+        "insecure",
+        "invalid",
+        "it",
+        "just",
+        "like",
+        "long",
+        "longer",
+        "malformed",
+        "mandatory",
+        "missing",
+        "more",
+        "necessary",
+        "never",
+        "new",
+        "no",
+        "not",
+        "now",
+        "obsolete",
+        "of",
+        "old",
+        "on",
+        "one",
+        "only",
+        "optional",
+        "out",
+        "over",
+        "permanent",
+        "present",
+        "read",
+        "ready",
+        "reset",
+        "same",
+        "secure",
+        "sent",
+        "set",
+        "short",
+        "shorter",
+        "so",
+        "still",
+        "strong",
+        "temporary",
+        "that",
+        "the",
+        "there",
+        "this",
+        "to",
+        "too",
+        "unavailable",
+        "unknown",
+        "unset",
+        "up",
+        "used",
+        "valid",
+        "weak",
+        "what",
+        "when",
+        "where",
+        "with",
+        "within",
+        "wrong",
+        "yet",
+        "your",
+    ];
+    let lower = word.to_ascii_lowercase();
+    let participle = (lower.ends_with("ed") || lower.ends_with("ing")) && lower.len() > 4;
+    word.is_empty() || WORDS.contains(&lower.as_str()) || (participle && word.bytes().all(|b| b.is_ascii_alphabetic()))
+}
+
+/// Made by a machine: long, without blanks, letters of both cases and digits or long hex, and no GUID.
+pub(super) fn looks_random(text: &str) -> bool {
+    let allowed =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-' | b'.' | b'~' | b'%');
+    let has = |class: fn(&u8) -> bool| text.as_bytes().iter().any(class);
+    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    let hex = text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    text.len() >= 16 && text.bytes().all(allowed) && (mixed || hex) && !is_guid(text)
+}
+
+fn is_guid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+fn private_key(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let body = slice(text, start + "-----BEGIN".len()..text.len());
+    let label = slice(body, 0..position(body, b"-----")?);
+    // `PGP PRIVATE KEY BLOCK` has a word more.
+    let private = label.len() < 64 && position(label, b"PRIVATE KEY").is_some();
+    let end = || {
+        let closing = position(body, b"-----END")? + "-----END".len();
+        let rest = slice(body, closing..body.len());
+        Some(closing + position(rest, b"-----")? + "-----".len())
+    };
+    private.then(|| start..end().map_or(text.len(), |end| start + "-----BEGIN".len() + end))
+}
+
+fn jwt(text: &[u8], start: usize) -> Option<Range<usize>> {
+    if !starts_with(text, start, b"eyJ") || before(text, start).is_some_and(is_base64url) {
+        return None;
+    }
+    let header_end = skip(text, start, is_base64url);
+    let header = GeneralPurpose::new(&URL_SAFE, lenient())
+        .decode(slice(text, start..header_end))
+        .ok()?;
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&header).ok()?;
+    header.get("alg")?.as_str()?;
+    let (mut end, mut parts) = (header_end, 1);
+    while text.get(end) == Some(&b'.') {
+        end = skip(text, end + 1, is_base64url);
+        parts += 1;
+    }
+    (parts >= 3).then_some(start..end)
+}
+
+/// What follows `Bearer` or `Basic`, if it can be a credential.
+fn scheme(text: &[u8], name: Range<usize>) -> Option<Range<usize>> {
+    if before(text, name.start).is_some_and(|b| b.is_ascii_alphanumeric()) {
+        return None;
+    }
+    // A blank, possibly as URLs write it.
+    let blanks = [&b"%20"[..], b" "]
+        .into_iter()
+        .find(|blank| starts_with(text, name.end, blank))?;
+    let start = skip_blanks(text, name.end + blanks.len());
+    let end = skip(text, start, |b| {
+        is_base64url(b) || matches!(b, b'.' | b'~' | b'+' | b'/' | b'=' | b':')
+    });
+    let token = slice(text, start..end);
+    let is_basic = slice(text, name).eq_ignore_ascii_case(b"basic");
+    let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
+    let fits = if is_basic {
+        let decoded = GeneralPurpose::new(&STANDARD, lenient())
+            .decode(token)
+            .unwrap_or_default();
+        token.len() >= 4 && decoded.contains(&b':')
+    } else {
+        (token.len() >= 8 && digits > 0) || token.len() >= 24
+    };
+    fits.then_some(start..end)
+}
+
+/// The password in a URL's authority; or its user, if that is a machine's token.
+fn userinfo(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let ends = |b: u8| matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\') || b.is_ascii_whitespace();
+    let authority = slice(text, start..skip(text, start, |b| !ends(b)));
+    let info = slice(authority, 0..authority.iter().rposition(|b| *b == b'@')?);
+    let from = match info.iter().position(|b| *b == b':') {
+        Some(colon) => colon + 1,
+        None if looks_random(std::str::from_utf8(info).ok()?) => 0,
+        None => return None,
+    };
+    let secret = slice(info, from..info.len());
+    (!secret.is_empty() && !secret.starts_with(MARK_START)).then(|| start + from..start + info.len())
+}
+
+/// `…8Q~…`: an application's secret has the tilde at its sixth place.
+fn azure(text: &[u8], tilde: usize) -> Option<Range<usize>> {
+    let start = tilde.checked_sub(4)?;
+    let in_secret = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'~' | b'.' | b'-');
+    let head = slice(text, start..tilde);
+    let end = skip(slice(text, 0..text.len().min(tilde + 2 + 41)), tilde + 2, in_secret);
+    let fits = starts_with(text, tilde, b"Q~")
+        && head.iter().all(|b| in_secret(*b))
+        && head.last().is_some_and(u8::is_ascii_digit)
+        && (31..=40).contains(&(end - tilde - 2))
+        && !before(text, start).is_some_and(|b| b.is_ascii_alphanumeric());
+    fits.then_some(start..end)
+}
+
+fn vendor_token(text: &[u8], start: usize, index: usize) -> Option<(Rule, Range<usize>)> {
+    let vendor = VENDORS.get(index)?;
+    let from = start + vendor.prefix.len();
+    let end = skip(text, from, |b| b.is_ascii_alphanumeric() || vendor.also.contains(&b));
+    let long = end - from >= vendor.least;
+    let aws = vendor.rule == Rule::AwsKey;
+    let fits = starts_with(text, start, vendor.prefix.as_bytes())
+        && !before(text, start).is_some_and(|b| b.is_ascii_alphanumeric())
+        && if aws {
+            end - from == vendor.least && !slice(text, from..end).iter().any(u8::is_ascii_lowercase)
+        } else {
+            long
+        };
+    fits.then_some((vendor.rule, start..end))
+}
+
+/// Card numbers: digits in one piece, or grouped by single blanks or hyphens as on a card.
+fn cards(text: &[u8], mut found: impl FnMut(Range<usize>)) {
+    const STEP: usize = 4;
+    // A number of fourteen digits, grouped or not, covers two steps of which each holds at least three digits.
+    let is_dense = |chunk: &[u8]| chunk.iter().filter(|b| b.is_ascii_digit()).count() >= 3;
+    let mut dense = false;
+    let mut done = 0;
+    for (index, chunk) in text.chunks(STEP).enumerate() {
+        let before = std::mem::replace(&mut dense, is_dense(chunk));
+        let at = index * STEP;
+        if before && dense && at >= done {
+            let in_number = |b: u8| b.is_ascii_digit() || matches!(b, b' ' | b'-');
+            let reach = slice(text, at.saturating_sub(32)..at);
+            let start = at - reach.iter().rev().take_while(|b| in_number(**b)).count();
+            done = skip(text, at, in_number);
+            card_in(text, start..done, &mut found);
+        }
+    }
+}
+
+fn card_in(text: &[u8], run: Range<usize>, found: &mut impl FnMut(Range<usize>)) {
+    let touches =
+        |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/'));
+    for start in run.clone() {
+        let begins = text.get(start).is_some_and(u8::is_ascii_digit) && !touches(before(text, start));
+        for groups in [&[14][..], &[15], &[16], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]] {
+            if !begins {
+                continue;
+            }
+            let Some(end) = grouped(text, start, groups) else {
+                continue;
+            };
+            let dot = text.get(end) == Some(&b'.') && !text.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
+            let digits: Vec<u8> = slice(text, start..end)
+                .iter()
+                .filter(|b| b.is_ascii_digit())
+                .map(|b| b - b'0')
+                .collect();
+            if (dot || !touches(text.get(end).copied())) && is_issued(&digits) && luhn(&digits) {
+                found(start..end);
+            }
+        }
+    }
+}
+
+/// The end of digits in `groups`, all divided by the same character.
+fn grouped(text: &[u8], start: usize, groups: &[usize]) -> Option<usize> {
+    let mut at = start;
+    let mut joint = None;
+    for (index, length) in groups.iter().enumerate() {
+        if index > 0 {
+            let found = text.get(at).copied().filter(|b| matches!(b, b' ' | b'-'))?;
+            if *joint.get_or_insert(found) != found {
+                return None;
+            }
+            at += 1;
+        }
+        let group = text.get(at..at + length)?;
+        if !group.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        at += length;
+    }
+    Some(at)
+}
+
+fn is_issued(digits: &[u8]) -> bool {
+    let head = |length: usize| digits.iter().take(length).fold(0u32, |sum, d| sum * 10 + u32::from(*d));
+    match digits.len() {
+        14 => matches!(head(3), 300..=305) || matches!(head(2), 36 | 38),
+        15 => matches!(head(2), 34 | 37),
+        16 => {
+            head(1) == 4
+                || matches!(head(2), 51..=55 | 62 | 65)
+                || matches!(head(4), 2221..=2720 | 6011 | 3528..=3589)
+                || matches!(head(3), 644..=649)
+        }
+        _ => false,
+    }
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| match (at % 2, u32::from(*digit)) {
+            (0, digit) => digit,
+            (_, digit) => digit * 2 / 10 + digit * 2 % 10,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+fn is_base64url(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')
+}
+
+fn lenient() -> GeneralPurposeConfig {
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true)
+}
+
+fn slice(text: &[u8], range: Range<usize>) -> &[u8] {
+    text.get(range).unwrap_or_default()
+}
+
+fn before(text: &[u8], at: usize) -> Option<u8> {
+    text.get(at.checked_sub(1)?).copied()
+}
+
+fn starts_with(text: &[u8], at: usize, prefix: &[u8]) -> bool {
+    text.get(at..).is_some_and(|rest| rest.starts_with(prefix))
+}
+
+fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
+    text.windows(needle.len()).position(|window| window == needle)
+}
+
+fn skip(text: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    start + rest.iter().take_while(|b| wanted(**b)).count()
+}
+
+/// A few blanks; more would let a text of blanks cost the square of its length.
+fn skip_blanks(text: &[u8], start: usize) -> usize {
+    skip(slice(text, 0..text.len().min(start + 64)), start, |b| {
+        matches!(b, b' ' | b'\t')
+    })
+}

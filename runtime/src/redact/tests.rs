@@ -1,0 +1,837 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::outbound::{GuestRequest, Outbound};
+use crate::policy::KeepPath;
+use crate::wire::RawReply;
+
+fn scrubber(secrets: &[&str]) -> Scrubber {
+    let values: Vec<SecretValue> = secrets.iter().map(|text| secret(text)).collect();
+    Scrubber::new(&values)
+}
+
+fn secret(text: &str) -> SecretValue {
+    SecretValue::new(text.to_owned()).ok().expect("long enough")
+}
+
+fn reply(scrubber: &Scrubber, status: u16, body: &str, keep: Option<&[&str]>) -> Result<CleanReply, BadBody> {
+    let keep: Option<Vec<KeepPath>> = keep.map(|keep| keep.iter().map(|path| KeepPath::parse(path).unwrap()).collect());
+    let raw = RawReply::new(
+        StatusCode::from_u16(status).unwrap(),
+        HeaderMap::new(),
+        Bytes::from(body.to_owned()),
+    );
+    scrubber.reply(raw, keep.as_deref())
+}
+
+fn body(reply: &CleanReply) -> &str {
+    std::str::from_utf8(&reply.body).unwrap()
+}
+
+/// In JSON, as a string value under that name.
+fn masks_name(name: &str, value: &str) -> bool {
+    scrubber(&[]).json(json!({ name: value })).value != json!({ name: value })
+}
+
+#[test]
+fn a_name_is_secret_by_its_words() {
+    #[rustfmt::skip]
+    let names = [
+        ("password", true), ("Password", true), ("PASSWORD", true), ("user_password", true), ("userPassword", true),
+        ("user-password", true), ("PassWord", true), ("password2", true), ("passwords", true), ("passwd", true),
+        ("newPassword", true), ("passwordHash", true), ("adminPasswordPlain", true), ("@odata.password", true),
+        ("pwd", true), ("userPWD", true), ("dbPwd", true), ("unicodePwd", true), ("passphrase", true), ("pass_phrase", true),
+        ("passcode", true), ("jwt", true), ("bearer", true), ("cookie", true), ("cookies", true), ("session_id", true),
+        ("sessionId", true), ("sessionid", true), ("x-api-key", true), ("xApiKey", true), ("APIKey", true), ("apikey", true),
+        ("APIkey", true), ("api key", true), ("API_KEY", true), ("client_key", true), ("clientKey", true),
+        ("client_secret", true), ("clientSecret", true), ("secret", true), ("secretText", true), ("secrets", true),
+        ("otp", true), ("TOTPs", true), ("signature", true), ("connection_string", true), ("connectionString", true),
+        ("privateKey", true), ("private_key", true), ("accessKey", true), ("accountNumber", true), ("account_number", true),
+        ("secretAccessKey", true), ("accessToken", true), ("access_token", true), ("token", true), ("refreshToken", true),
+        ("authorization", true), ("Authorization", true), ("credential", true), ("credentials", true), ("pin", true),
+        ("userPin", true), ("PIN", true), ("cvv", true), ("licenseKey", true), ("secret_id", true), ("api:key", true),
+        ("oauth2Token", true), ("passwordFooBar", true),
+
+        ("shipping_address", false), ("shippingAddress", false), ("mapping", false), ("opinion", false), ("typing", false),
+        ("helping", false), ("author", false), ("authority", false), ("authorName", false), ("wildcard", false),
+        ("discard", false), ("cardinality", false), ("className", false), ("adobe", false), ("streetLinesToken", false),
+        ("street_lines_token", false), ("secretary", false), ("monkey", false), ("keyboard", false), ("tokenType", false),
+        ("token_type", false), ("pageToken", false), ("nextPageToken", false), ("skipToken", false), ("$skiptoken", false),
+        ("@odata.nextLink", false), ("continuationToken", false), ("nextToken", false), ("passwordLastSet", false),
+        ("pwdLastSet", false), ("lastPasswordChangeDateTime", false), ("passwordPolicies", false),
+        ("passwordExpires", false), ("badPwdCount", false), ("badPasswordTime", false), ("isPasswordSet", false),
+        ("tokenizer", false), ("pinned", false), ("pinnacle", false), ("spin", false), ("cookieConsent", false),
+        ("keyId", false), ("secretName", false), ("tokenUrl", false), ("clientId", false), ("compass", false),
+        ("signatureRequired", false), ("signatureAlgorithm", false), ("passport", false), ("bypass", false),
+        ("trackingNumber", false), ("displayName", false), ("userPrincipalName", false), ("maxTokens", false),
+    ];
+    for (name, secret) in names {
+        assert_eq!(masks_name(name, "hunter2"), secret, "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_says_too_little_needs_a_value_that_looks_made() {
+    for (name, value, secret) in [
+        ("key", "Zx81kLm29QpRtVbN4wEy", true),
+        ("key", "0123456789abcdef0123456789abcdef", true),
+        ("key", "ITSM-1234", false),
+        ("key", "banana", false),
+        ("key", "8f14e45f-ceea-4672-9d2b-1a2b3c4d5e6f", false),
+        ("auth", "oauth2", false),
+        ("auth", "Zx81kLm29QpRtVbN4wEy", true),
+    ] {
+        assert_eq!(masks_name(name, value), secret, "{name} {value}");
+    }
+}
+
+#[test]
+fn lists_of_any_order_and_nested_json_are_descended() {
+    for (value, clean) in [
+        (json!([1, [2, { "pwd": "x1" }]]), json!([1, [2, { "pwd": MARK }]])),
+        (json!(["a", { "pwd": "x1" }]), json!(["a", { "pwd": MARK }])),
+        (
+            json!([[[{ "privateKey": 12345 }]]]),
+            json!([[[{ "privateKey": MARK }]]]),
+        ),
+        (
+            json!({ "password": null, "secret": true, "pin": "" }),
+            json!({ "password": null, "secret": true, "pin": "" }),
+        ),
+        (
+            json!({ "credentials": { "type": "basic", "user": "u", "n": [1, "a"] } }),
+            json!({ "credentials": { "type": "basic", "user": MARK, "n": [MARK, MARK] } }),
+        ),
+        (
+            json!({ "passwordCredentials": [{ "keyId": "k", "secretText": "x", "hint": "abc" }] }),
+            json!({ "passwordCredentials": [{ "keyId": "k", "secretText": MARK, "hint": "abc" }] }),
+        ),
+        (
+            json!({ "j": r#"{"pwd":"x","a":1.0}"# }),
+            json!({ "j": r#"{"pwd":"[redacted:secret]","a":1.0}"# }),
+        ),
+        (json!({ "j": "{ \"a\": 1 }" }), json!({ "j": "{ \"a\": 1 }" })),
+        (
+            json!({ "j": "[\"{\\\"otp\\\":1}\"]" }),
+            json!({ "j": "[\"{\\\"otp\\\":\\\"[redacted:secret]\\\"}\"]" }),
+        ),
+        (
+            json!({ "name": "password", "value": "x1" }),
+            json!({ "name": "password", "value": MARK }),
+        ),
+        (
+            json!({ "value": "a x1", "name": "apiKey" }),
+            json!({ "value": MARK, "name": "apiKey" }),
+        ),
+        (
+            json!({ "displayName": "pwd", "oldValue": "password=a", "newValue": "password=b" }),
+            json!({ "displayName": "pwd", "oldValue": MARK, "newValue": MARK }),
+        ),
+        (
+            json!({ "name": "password policy", "value": "strict" }),
+            json!({ "name": "password policy", "value": "strict" }),
+        ),
+    ] {
+        assert_eq!(scrubber(&[]).json(value.clone()).value, clean, "{value}");
+    }
+}
+
+#[test]
+fn text_is_masked_where_a_secret_stands_and_nowhere_else() {
+    let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+    let pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----";
+    #[rustfmt::skip]
+    let rows = [
+        // What the old rules let pass.
+        (r#"bad body {"password": "hunter2"} sent"#, r#"bad body {"password": "~"} sent"#),
+        (r#"{\"password\": \"hunter2\"} escaped"#, r#"{\"password\": \"~\"} escaped"#),
+        ("Authorization: Bearer abc123def456", "Authorization: ~"),
+        ("got 401 for Bearer abc123def456 today", "got 401 for Bearer ~ today"),
+        ("pwd=hunter2", "pwd=~"),
+        ("q: password=hunter2", "q: password=~"),
+        ("https://bob:hunter2@db.example.com/x", "https://bob:~@db.example.com/x"),
+        ("https:\\/\\/bob:hunter2@db.example.com", "https:\\/\\/bob:~@db.example.com"),
+        ("the password is hunter2", "the password is ~"),
+        ("the password is x", "the password is ~"),
+        ("password was 'correct horse', sorry", "password was '~', sorry"),
+        ("password: correct horse battery", "password: ~"),
+        ("password=correct horse user=bob", "password=~ user=bob"),
+        ("password=hunter2, user=bob", "password=~, user=bob"),
+        ("password=hunter2&user=bob", "password=~&user=bob"),
+        ("Server=db;Pwd=hun;ter2;Database=x=1", "Server=db;Pwd=~;Database=x=1"),
+        ("pwd = a\nuser = b", "pwd = ~\nuser = b"),
+        ("'api_key': 'abc'", "'api_key': '~'"),
+        ("api key: abc", "api key: ~"),
+        ("run --password hunter2 now", "run --password ~ now"),
+        ("<password>hunter2</password>", "<password>~</password>"),
+        ("/cb?access_token=abc&x=1", "/cb?access_token=~&x=1"),
+        // Shapes.
+        (jwt, "~"),
+        (pem, "~"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIB cut", "~"),
+        ("Basic Ym9iOmh1bnRlcjI=", "Basic ~"),
+        ("id AKIAIOSFODNN7EXAMPLE.", "id ~."),
+        ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "~"),
+        ("xoxb-123456789012-abcdef", "~"),
+        ("AIzaSyA0123456789abcdefghijklmnopqrstuv", "~"),
+        ("sk_live_0123456789abcdef", "~"),
+        ("card 4111 1111 1111 1111.", "card ~."),
+        ("card 4111111111111111", "card ~"),
+        ("3782-822463-10005", "~"),
+    ];
+    for (text, clean) in rows {
+        assert_eq!(scrubber(&[]).text(text).value, clean.replace('~', MARK), "{text}");
+    }
+    assert_eq!(
+        scrubber(&[]).text("abc8Q~0123456789abcdefghijABCDEFGHIJ0123").value,
+        MARK
+    );
+    for text in [
+        "monkey: banana",
+        "keyboard: banana",
+        "key: banana",
+        "password is required",
+        "the token is expired",
+        "your password was incorrect",
+        "password: required",
+        "password: null",
+        "Basic authentication is off",
+        "Bearer authentication needed",
+        "bearer token is missing",
+        "secret:ENTRA_CLIENT_SECRET has no value",
+        "pageToken=abc",
+        "author: Bob, mapping: x, shipping: y",
+        "passwordLastSet: 2024-01-02",
+        "ssh://git@example.com/x",
+        "https://example.com/a@b",
+        "mail bob@example.com",
+        "8f14e45f-ceea-4672-9d2b-1a2b3c4d5e6f",
+        "4111-1111-1111-1112",
+        "4111111111111112",
+        "tracking 794644790138, 9622001900005105596800549",
+        "794644790138794644",
+        "IMEI 490154203237518",
+        "eyJhbGciOiJIUzI1NiJ9",
+        "eyJub3QiOiJqd3QifQ.eyJzdWIiOiIxIn0.c2ln",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+        "1700000000000 and 2024-01-15 10:00:00 1234",
+        "AKIAshort",
+        "ghp_short",
+        "",
+    ] {
+        let clean = scrubber(&[]).text(text);
+        assert_eq!(clean.value, text);
+        assert!(clean.redactions.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_does_not_pass_in_any_spelling() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+    let secret = "S3cr\"et/<&+?>\\'=é;x";
+    let scrubber = scrubber(&[secret]);
+    let mut forms: Vec<Vec<u8>> = vec![
+        secret.into(),
+        hex::encode(secret).into(),
+        hex::encode_upper(secret).into(),
+        secret.chars().rev().collect::<String>().into(),
+        serde_json::to_string(secret).unwrap().trim_matches('"').into(),
+        serde_json::to_string(secret).unwrap().replace('/', "\\/").into(),
+        secret
+            .encode_utf16()
+            .map(|u| format!("\\u{u:04x}"))
+            .collect::<String>()
+            .into(),
+        secret.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC)
+            .to_string()
+            .into(),
+        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC)
+            .to_string()
+            .to_lowercase()
+            .replace("s3cr", "S3cr")
+            .into(),
+        secret.bytes().map(|b| format!("%{b:02x}")).collect::<String>().into(),
+        b"S3cr&quot;et/&lt;&amp;+?&gt;\\&#39;=\xc3\xa9;x".to_vec(),
+        b"S3cr&#34;et/&lt;&amp;+?&gt;\\&#x27;=\xc3\xa9;x".to_vec(),
+    ];
+    for lead in ["", "a", "ab", "user:"] {
+        for trail in ["", "z", "zz"] {
+            let text = format!("{lead}{secret}{trail}");
+            for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
+                let coded = engine.encode(&text);
+                forms.push(coded.replace('+', "%2B").replace('/', "%2F").into());
+                forms.push(coded.into());
+            }
+        }
+    }
+    for form in forms {
+        for (before, after) in [("", ""), ("x ", " y"), ("\"a\":\"", "\"")] {
+            let text = [before.as_bytes(), &form, after.as_bytes()].concat();
+            let raw = RawReply::new(StatusCode::OK, HeaderMap::new(), Bytes::from(text));
+            let clean = scrubber.reply(raw, None).unwrap();
+            let shown = String::from_utf8_lossy(&form);
+            assert_eq!(clean.redactions.by_rule(), [("needle", 1)].into(), "{shown}");
+            let left = clean.body.len() - before.len() - after.len() - MARK.len();
+            assert!(left <= 8, "{shown} leaves {}", String::from_utf8_lossy(&clean.body));
+        }
+    }
+}
+
+#[test]
+fn json_escapes_of_any_mixture_are_read() {
+    let scrubber = scrubber(&["hunter2/x"]);
+    for text in [
+        r#"{"a":"\u0068unter2\/x"}"#,
+        r#"{"a":"hunt\u0065r2/x"}"#,
+        r#"{"a":"{\"b\":\"h\\u0075nter2/x\"}"}"#,
+    ] {
+        let clean = reply(&scrubber, 200, text, None).unwrap();
+        assert!(body(&clean).contains(MARK), "{}", body(&clean));
+        assert!(serde_json::from_str::<Value>(body(&clean)).is_ok());
+    }
+}
+
+#[test]
+fn a_secret_cut_off_in_an_error_does_not_pass() {
+    let secret = "abcdefghijklmnopqrstuvwxyz0123456789";
+    let scrubber = scrubber(&[secret]);
+    assert_eq!(
+        scrubber.text(&format!("bad {}...", &secret[..20])).value,
+        format!("bad {MARK}...")
+    );
+    assert_eq!(scrubber.text(&secret[..12]).value, &secret[..12]);
+}
+
+#[test]
+fn overlapping_secrets_leave_nothing_of_either() {
+    let scrubber = scrubber(&["abcdefgh", "efghijkl", "fghi-shorter-one"]);
+    assert_eq!(scrubber.text("<abcdefghijkl>").value, format!("<{MARK}>"));
+}
+
+#[test]
+fn a_secret_that_is_part_of_the_mark_does_not_make_it_grow() {
+    let scrubber = scrubber(&["secret", "redacted"]);
+    let once = scrubber.text("a secret redacted thing").value;
+    assert_eq!(once, format!("a {MARK} {MARK} thing"));
+    assert_eq!(scrubber.text(&once).value, once);
+}
+
+#[test]
+fn a_header_value_is_sought_without_its_scheme_too() {
+    assert_eq!(
+        scrubber(&["Bearer opaque-token-1"]).text("echo opaque-token-1!").value,
+        format!("echo {MARK}!")
+    );
+}
+
+#[test]
+fn tokens_can_be_added_while_running_and_clones_share_them() {
+    let scrubber = scrubber(&["first-secret"]);
+    let clone = scrubber.clone();
+    assert_eq!(clone.text("live-token-1").value, "live-token-1");
+    scrubber.add(&secret("live-token-1"));
+    scrubber.add(&secret("live-token-1"));
+    assert_eq!(clone.text("live-token-1 first-secret").value, format!("{MARK} {MARK}"));
+}
+
+#[test]
+fn clean_bodies_pass_untouched() {
+    let scrubber = scrubber(&["first-secret"]);
+    for text in [
+        "{\"a\" : 1.10, \"b\":[ ]}",
+        "plain",
+        "\u{feff}{\"a\":1}",
+        "{\"big\":12345678901234567890123}",
+        "",
+    ] {
+        let raw = Bytes::from(text.to_owned());
+        let clean = scrubber
+            .reply(RawReply::new(StatusCode::OK, HeaderMap::new(), raw.clone()), None)
+            .unwrap();
+        assert_eq!(clean.body.as_ptr(), raw.as_ptr(), "{text}");
+        assert_eq!(clean.body, raw);
+    }
+    let binary = Bytes::from_static(b"\x89PNG\0\xff password=hunter2 \0");
+    let clean = scrubber
+        .reply(RawReply::new(StatusCode::OK, HeaderMap::new(), binary.clone()), None)
+        .unwrap();
+    assert_eq!(clean.body, binary);
+}
+
+#[test]
+fn what_is_not_redacted_keeps_its_bytes() {
+    let text = "{ \"n\":1.10, \"big\":12345678901234567890123,\n\"password\":\"x1\",\"password\" : \"x2\", \"e\":\"\\u00e9\" }";
+    let clean = reply(&scrubber(&[]), 200, text, None).unwrap();
+    assert_eq!(body(&clean), text.replace("x1", MARK).replace("x2", MARK));
+    let redactions: Vec<_> = clean.redactions.iter().collect();
+    assert_eq!(redactions, [(Rule::SecretName, "/password", 2)]);
+}
+
+#[test]
+fn paths_show_names_and_never_values() {
+    let scrubber = scrubber(&["hunter2-secret"]);
+    let clean = scrubber.json(json!({
+        "value": [{ "password": "a" }, { "password": "b" }],
+        "alice@example.com": { "pin": 1 },
+        "hunter2-secret": { "pwd": "c" },
+        "8f14e45f-ceea-4672": { "pwd": "c" },
+    }));
+    let redactions: Vec<(&str, &str, u64)> = clean
+        .redactions
+        .iter()
+        .map(|(rule, path, count)| (rule.as_str(), path, count))
+        .collect();
+    #[rustfmt::skip]
+    assert_eq!(redactions, [
+        ("needle", "/*", 1), ("secret-name", "/*/pin", 1), ("secret-name", "/*/pwd", 2),
+        ("secret-name", "/value/*/password", 2),
+    ]);
+    assert_eq!(
+        serde_json::to_value(&clean.redactions).unwrap(),
+        json!({ "needle": 1, "secret-name": 5 })
+    );
+    assert!(!clean.value.to_string().contains("hunter2-secret"));
+}
+
+#[test]
+fn new_names_without_end_do_not_make_the_count_grow_without_end() {
+    let many: serde_json::Map<String, Value> = (0..5000)
+        .map(|n| (format!("a{}", to_letters(n)), json!({ "password": "x" })))
+        .collect();
+    let clean = scrubber(&[]).json(Value::Object(many));
+    assert_eq!(clean.redactions.count(), 5000);
+    assert!(clean.redactions.iter().count() <= 300);
+}
+
+fn to_letters(n: u32) -> String {
+    n.to_string()
+        .chars()
+        .map(|digit| char::from(b'a' + digit as u8 - b'0'))
+        .collect()
+}
+
+#[test]
+fn a_value_nested_too_deep_is_masked_whole() {
+    let deep = format!("{}\"password=hunter2\"{}", "[".repeat(5000), "]".repeat(5000));
+    let clean = reply(&scrubber(&[]), 200, &deep, None).unwrap();
+    assert!(!body(&clean).contains("hunter2"));
+    assert!(serde_json::from_str::<Value>(body(&clean)).is_ok());
+    assert_eq!(clean.redactions.by_rule(), [("depth", 1)].into());
+    let clean = reply(&scrubber(&[]), 200, &deep, Some(&["/a"])).unwrap();
+    assert_eq!(body(&clean), "[]");
+}
+
+#[test]
+fn a_grant_keeps_only_what_it_names() {
+    let scrubber = scrubber(&["hunter2-secret"]);
+    let text = r#"{"@next":"n","value":[{"id":1.0,"name":"a","x":{"y":[1,{"z":2}]}},{"name":"b"},3],"o":{"k":{"id":7},"l":8}}"#;
+    for (keep, clean) in [
+        (&["/value/*/id"][..], r#"{"value":[{"id":1.0},{}]}"#),
+        (
+            &["/value/*/id", "/value/*/name"],
+            r#"{"value":[{"id":1.0,"name":"a"},{"name":"b"}]}"#,
+        ),
+        (&["/value/*/x"], r#"{"value":[{"x":{"y":[1,{"z":2}]}},{}]}"#),
+        (&["/value/*/x/y/*/z"], r#"{"value":[{"x":{"y":[{"z":2}]}},{}]}"#),
+        (&["/o/*/id"], r#"{"o":{"k":{"id":7}}}"#),
+        (&["/none"], "{}"),
+        (
+            &["/@next", "/value"],
+            r#"{"@next":"n","value":[{"id":1.0,"name":"a","x":{"y":[1,{"z":2}]}},{"name":"b"},3]}"#,
+        ),
+    ] {
+        assert_eq!(
+            body(&reply(&scrubber, 200, text, Some(keep)).unwrap()),
+            clean,
+            "{keep:?}"
+        );
+    }
+    let kept = reply(&scrubber, 200, r#"{"id":"hunter2-secret","pw":"x"}"#, Some(&["/id"])).unwrap();
+    assert_eq!(body(&kept), format!(r#"{{"id":"{MARK}"}}"#));
+    assert_eq!(
+        body(&reply(&scrubber, 200, r#""text""#, Some(&["/id"])).unwrap()),
+        "null"
+    );
+    assert_eq!(
+        body(&reply(&scrubber, 200, r#"{"\u0069d":1}"#, Some(&["/id"])).unwrap()),
+        r#"{"\u0069d":1}"#
+    );
+}
+
+#[test]
+fn a_grant_that_keeps_fields_refuses_what_has_none() {
+    let scrubber = scrubber(&[]);
+    for text in ["<html>", "{\"id\":1", "{\"id\":1}{", "id,name\n1,a", "\u{1}"] {
+        assert!(reply(&scrubber, 200, text, Some(&["/id"])).is_err(), "{text}");
+    }
+    assert_eq!(body(&reply(&scrubber, 204, "", Some(&["/id"])).unwrap()), "");
+}
+
+#[test]
+fn of_an_error_only_the_code_passes_a_grant_that_keeps_fields() {
+    let scrubber = scrubber(&[]);
+    for (status, text, clean) in [
+        (
+            400,
+            r#"{"error":{"code":"Request_BadRequest","message":"bob@example.com"}}"#,
+            r#"{"error":{"code":"Request_BadRequest"}}"#,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_grant","error_description":"x y"}"#,
+            r#"{"error":"invalid_grant"}"#,
+        ),
+        (400, r#"{"error":"sentence about bob"}"#, "{}"),
+        (
+            400,
+            r#"{"errors":[{"code":"A.B","message":"m"}]}"#,
+            r#"{"errors":[{"code":"A.B"}]}"#,
+        ),
+        (500, "<html>Bob</html>", ""),
+        (302, "<a href=x>", ""),
+        (
+            400,
+            r#"[{"messageType":"ERROR","messageNumber":302,"messageText":"t"}]"#,
+            r#"[{"messageType":"ERROR","messageNumber":302}]"#,
+        ),
+    ] {
+        assert_eq!(
+            body(&reply(&scrubber, status, text, Some(&["/value/*/id"])).unwrap()),
+            clean,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn headers_of_the_host_do_not_reach_a_shard() {
+    let scrubber = scrubber(&["hunter2-secret"]);
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("set-cookie", "sid=1"),
+        ("www-authenticate", "Bearer realm=\"hunter2-secret\", error=\"x\""),
+        ("authorization", "Bearer x"),
+        ("proxy-authenticate", "Basic"),
+        ("connection", "close, X-Hop"),
+        ("x-hop", "1"),
+        ("content-length", "3"),
+        ("transfer-encoding", "chunked"),
+        ("x-api-key", "abc"),
+        ("x-request-id", "8f14e45f-ceea-4672-9d2b-1a2b3c4d5e6f"),
+        ("x-echo", "a hunter2-secret b"),
+        ("access-control-allow-credentials", "true"),
+        ("location", "https://example.com/?access_token=abc&x=1"),
+        ("retry-after", "3"),
+        ("link", "<https://example.com/?page=2>; rel=\"next\""),
+    ] {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let clean = scrubber
+        .reply(RawReply::new(StatusCode::OK, headers, Bytes::new()), None)
+        .unwrap();
+    let seen: BTreeMap<&str, &str> = clean
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), std::str::from_utf8(value).unwrap()))
+        .collect();
+    #[rustfmt::skip]
+    assert_eq!(seen, [
+        ("content-type", "application/json"),
+        ("www-authenticate", "Bearer"),
+        ("x-api-key", MARK),
+        ("x-request-id", "8f14e45f-ceea-4672-9d2b-1a2b3c4d5e6f"),
+        ("x-echo", "a [redacted:secret] b"),
+        ("access-control-allow-credentials", "true"),
+        ("location", "https://example.com/?access_token=[redacted:secret]&x=1"),
+        ("retry-after", "3"),
+        ("link", "<https://example.com/?page=2>; rel=\"next\""),
+    ].into());
+}
+
+#[test]
+fn an_identifier_that_looks_like_a_card_stays() {
+    let clean = scrubber(&[]).json(
+        json!({ "trackingNumber": "4111111111111111", "serial": 4111111111111111u64,
+        "note": "4111111111111111", "n": 4111111111111111u64 }),
+    );
+    assert_eq!(
+        clean.value,
+        json!({ "trackingNumber": "4111111111111111", "serial": 4111111111111111u64, "note": MARK, "n": MARK })
+    );
+}
+
+#[test]
+fn a_request_with_a_secret_in_it_does_not_leave() {
+    let secret = "hunter2/s&c=ret+1";
+    let scrubber = scrubber(&[secret]);
+    let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+    let plain = "https://example.com/";
+    #[rustfmt::skip]
+    let rows: Vec<(String, &str, String, Option<(Rule, Place)>)> = vec![
+        (plain.into(), "x", "{}".into(), None),
+        ("https://example.com/a/b?x=1&token=abc".into(), "x", "password=hunter3".into(), None),
+        ("https://example.com/?q=hunter2%2Fs%26c%3Dret%2B1".into(), "x", "".into(), Some((Rule::Needle, Place::Query))),
+        ("https://example.com/?q=hunter2%252Fs%2526c%253Dret%252B1".into(), "x", "".into(), Some((Rule::Needle, Place::Query))),
+        ("https://example.com/hunter2/s&c=ret+1".into(), "x", "".into(), Some((Rule::Needle, Place::Path))),
+        (plain.into(), "x", format!("a {secret}"), Some((Rule::Needle, Place::Body))),
+        (plain.into(), "x", "hunter2%2fs%26c%3dr%65t%2B1".into(), Some((Rule::Needle, Place::Body))),
+        (plain.into(), "x", r#"{"a":"\u0068unter2\/s&c=ret+1"}"#.into(), Some((Rule::Needle, Place::Body))),
+        (plain.into(), "x", hex::encode(secret), Some((Rule::Needle, Place::Body))),
+        (plain.into(), "hunter2/s&c=ret+1", "".into(), Some((Rule::Needle, Place::Header))),
+        (plain.into(), "Bearer abc123def456", "".into(), Some((Rule::Authorization, Place::Header))),
+        (plain.into(), "x", jwt.into(), Some((Rule::Jwt, Place::Body))),
+        (format!("https://example.com/?q={jwt}"), "x", "".into(), Some((Rule::Jwt, Place::Query))),
+        (plain.into(), "x", "-----BEGIN PRIVATE KEY-----\nMII".into(), Some((Rule::PrivateKey, Place::Body))),
+    ];
+    for (url, header, body, leak) in rows {
+        let shown = format!("{url} {header} {body}");
+        let asked = GuestRequest {
+            method: "POST".to_owned(),
+            url,
+            headers: vec![("x-a".to_owned(), header.as_bytes().to_vec())],
+            body: body.into_bytes(),
+            credential: None,
+        };
+        let outbound = Outbound::parse(asked).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let found = scrubber.leak(&outbound).err();
+        assert_eq!(found.map(|leak| (leak.rule, leak.place)), leak, "{shown}");
+        assert!(found.is_none_or(|leak| !leak.to_string().contains("hunter")));
+    }
+}
+
+/// The filter in front must never call clean what the full look would change.
+#[test]
+fn what_is_passed_unread_holds_nothing_that_reading_would_find() {
+    let names = [
+        "password",
+        "userPWD",
+        "api key",
+        "api:key",
+        "x-apikey",
+        "APIkey",
+        "session id",
+        "otp",
+        "pinCode",
+        "connectionString",
+        "a.b.token",
+        "account/number",
+        "secretText",
+        "jwt",
+        "key",
+        "auth",
+        "sig",
+        "näme_pwd",
+        "cvv",
+        "licence key",
+    ];
+    for name in names {
+        for value in ["Zx81kLm29QpRtVbN4wEy", "7"] {
+            let text = json!({ "a": [{ name: value }], "b": format!("{name}={value}"), "c": { "n": 1 } }).to_string();
+            let eyes = scrubber(&[]).eyes();
+            if json::scrub(&eyes, &text).is_some() {
+                assert!(!eyes.is_clean(text.as_bytes()), "{text}");
+            }
+        }
+    }
+}
+
+/// SplitMix64: the same numbers on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    fn text(&mut self, alphabet: &str, length: usize) -> String {
+        let alphabet: Vec<char> = alphabet.chars().collect();
+        (0..length).map(|_| alphabet[self.below(alphabet.len())]).collect()
+    }
+
+    fn json(&mut self, depth: usize, planted: &mut Vec<String>) -> Value {
+        match self.below(if depth == 0 { 4 } else { 6 }) {
+            0 => Value::from(self.next() as i32),
+            1 => Value::Null,
+            2 => Value::from(planted.pop().unwrap_or_default()),
+            3 => {
+                let length = self.below(30);
+                Value::from(self.text("abc \"\\/<>{}[]:,é\u{1f600}\n09%&;=+", length))
+            }
+            4 => (0..self.below(5)).map(|_| self.json(depth - 1, planted)).collect(),
+            _ => (0..self.below(5))
+                .map(|_| {
+                    let length = 1 + self.below(8);
+                    let name = if self.below(5) == 0 {
+                        planted.pop().unwrap_or_else(|| "password".to_owned())
+                    } else {
+                        self.text("abcdefXYZ_- ", length)
+                    };
+                    (name, self.json(depth - 1, planted))
+                })
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+}
+
+fn encoded(random: &mut Random, secret: &str) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+    let pick = random.below(14);
+    let length = random.below(7);
+    let around = (random.text("xyz09 ", length), random.text("xyz09 ", length));
+    let inner = format!("{}{secret}{}", around.0, around.1);
+    match pick {
+        0 => STANDARD.encode(inner),
+        1 => STANDARD_NO_PAD.encode(inner),
+        2 => URL_SAFE.encode(inner),
+        3 => URL_SAFE_NO_PAD.encode(inner),
+        4 => hex::encode(inner),
+        5 => hex::encode_upper(inner),
+        6 => percent_encoding::utf8_percent_encode(&inner, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        7 => inner.bytes().map(|b| format!("%{b:02x}")).collect(),
+        8 => inner.chars().rev().collect(),
+        9 => serde_json::to_string(&inner).unwrap(),
+        10 => inner.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect(),
+        11 => inner
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;"),
+        12 => STANDARD.encode(inner.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+        _ => inner,
+    }
+}
+
+/// Whether any spelling of the secret is left: by a search that shares nothing with the one under test.
+fn survives(text: &str, secret: &str) -> Option<Vec<u8>> {
+    let found = |needle: &[u8]| text.as_bytes().windows(needle.len()).any(|window| window == needle);
+    needles::spellings(secret)
+        .iter()
+        .map(|needle| needle.bytes().to_vec())
+        .find(|needle| found(needle))
+}
+
+#[test]
+fn no_spelling_of_any_secret_survives_in_any_json() {
+    let mut random = Random(20_240_601);
+    for round in 0..400 {
+        let secrets: Vec<String> = (0..1 + random.below(4))
+            .map(|_| {
+                let length = 8 + random.below(30);
+                random.text(
+                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!\"#$%&'()*+,-./:;<=>?@\\^_`|~é",
+                    length,
+                )
+            })
+            .map(|secret| format!("q{}7", secret.trim()))
+            .collect();
+        let mut planted: Vec<String> = (0..12)
+            .map(|n| encoded(&mut random, &secrets[n % secrets.len()]))
+            .collect();
+        let mut value = Value::from(planted.clone());
+        while !planted.is_empty() && random.below(8) > 0 {
+            let next = random.json(4, &mut planted);
+            value = json!([value, next]);
+        }
+        let text = value.to_string();
+        let refs: Vec<&str> = secrets.iter().map(String::as_str).collect();
+        let scrubber = scrubber(&refs);
+        let once = reply(&scrubber, 200, &text, None).unwrap();
+        let clean = body(&once);
+        let parsed: Value = serde_json::from_str(clean).unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert!(once.redactions.count() >= 12, "round {round}");
+        for secret in &secrets {
+            assert_eq!(
+                survives(clean, secret).map(|n| String::from_utf8_lossy(&n).into_owned()),
+                None,
+                "round {round}: {secret:?}"
+            );
+            let mut strings = Vec::new();
+            collect(&parsed, &mut strings);
+            for string in strings {
+                assert_eq!(
+                    survives(&string, secret),
+                    None,
+                    "round {round}: {secret:?} in {string:?}"
+                );
+            }
+        }
+        let twice = reply(&scrubber, 200, clean, None).unwrap();
+        assert_eq!(body(&twice), clean, "round {round}");
+        assert!(twice.redactions.is_empty(), "round {round}: {:?}", twice.redactions);
+        assert_eq!(scrubber.json(value).value, parsed, "round {round}");
+    }
+}
+
+fn collect(value: &Value, strings: &mut Vec<String>) {
+    match value {
+        Value::String(text) => strings.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, strings)),
+        Value::Object(members) => members.iter().for_each(|(name, value)| {
+            strings.push(name.clone());
+            collect(value, strings);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Texts made to be slow to read. Ten times the time is not a hundred times the text.
+#[test]
+fn no_text_costs_the_square_of_its_length() {
+    let scrubber = scrubber(&["hunter2-secret"]);
+    for piece in [
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJhbGciOiJub25lIn0.",
+        "keykeykey",
+        "key ",
+        "password=",
+        "password=\"",
+        "password='a",
+        "password= x ",
+        "github_pat_",
+        "glpat-",
+        "8Q~",
+        "basic ",
+        "basic%20",
+        "basic+",
+        "://a:",
+        "4111 ",
+        "4111111111111111 ",
+        "[",
+        "{\"a\":",
+        "\\\"",
+        "hunter2-",
+        "hunter2",
+        "<password>",
+        "password is ",
+        "eyJ.",
+        "\\",
+        "[redacted:secret]",
+        "bearer aaaaaaaaaaaaaaaaaaaaaaaaaaaa:",
+        "api ",
+        "&password",
+    ] {
+        let text = piece.repeat(300_000 / piece.len());
+        let start = std::time::Instant::now();
+        let once = scrubber.text(&text);
+        let elapsed = start.elapsed();
+        assert!(elapsed.as_secs() < 5, "{piece:?} took {elapsed:?}");
+        drop(once);
+    }
+}

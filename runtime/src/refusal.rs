@@ -1,0 +1,166 @@
+//! Why something did not leave, or did not come back. Two readers: the shard and its client learn a code, the operator
+//! the whole chain.
+
+use crate::audit::LedgerError;
+use crate::outbound::Malformed;
+use crate::policy::NotGranted;
+use crate::redact::{BadBody, Leak};
+use crate::secrets::SealError;
+use crate::wire::WireError;
+use crate::wire::breaker::Open;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    #[error("request cannot be read in one way only")]
+    Malformed(#[from] Malformed),
+    #[error("manifest does not grant it")]
+    NotGranted(#[from] NotGranted),
+    #[error("request carries what looks like a credential")]
+    Leak(#[from] Leak),
+    #[error("credential cannot be used")]
+    Seal(#[from] SealError),
+    #[error("token endpoint did not answer")]
+    Token(#[source] WireError),
+    #[error("tokens expire before they can be used")]
+    TokenShortLived,
+    #[error("upstream did not answer")]
+    Wire(#[from] WireError),
+    #[error("nothing is sent for now")]
+    Resting(#[from] Open),
+    #[error("reply is not what the grant says it is")]
+    Body(#[from] BadBody),
+    #[error("ledger cannot record it")]
+    Ledger(#[from] LedgerError),
+    #[error("egress-calls of this call are used up")]
+    OverBudget,
+    #[error("deadline passed")]
+    Deadline,
+    #[error("call was cancelled")]
+    Cancelled,
+}
+
+/// All that a shard and its client get to know. The same set as `refusal` in `wit/types.wit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    Malformed,
+    NotGranted,
+    Leak,
+    Credential,
+    OverBudget,
+    Busy,
+    Timeout,
+    Unreachable,
+    Untrusted,
+    BadReply,
+    Unrecorded,
+    Cancelled,
+    Internal,
+}
+
+impl Refusal {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Malformed(_) => Code::Malformed,
+            Self::NotGranted(_) => Code::NotGranted,
+            Self::Leak(_) => Code::Leak,
+            Self::Seal(error) => sealing(error),
+            Self::Token(_) | Self::TokenShortLived => Code::Credential,
+            Self::Wire(error) => wire(error),
+            Self::Resting(_) => Code::Unreachable,
+            Self::Body(_) => Code::BadReply,
+            Self::Ledger(LedgerError::Busy) => Code::Busy,
+            Self::Ledger(_) => Code::Unrecorded,
+            Self::OverBudget => Code::OverBudget,
+            Self::Deadline => Code::Timeout,
+            Self::Cancelled => Code::Cancelled,
+        }
+    }
+
+    /// Whether we said no before anything was sent. Otherwise something went wrong outside.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Self::Malformed(_)
+            | Self::NotGranted(_)
+            | Self::Leak(_)
+            | Self::Ledger(_)
+            | Self::OverBudget
+            | Self::Cancelled => true,
+            Self::Seal(_)
+            | Self::Token(_)
+            | Self::TokenShortLived
+            | Self::Wire(_)
+            | Self::Resting(_)
+            | Self::Body(_)
+            | Self::Deadline => false,
+        }
+    }
+
+    /// What the manifest would have to say, if that would help.
+    pub fn suggestion(&self) -> Option<String> {
+        match self {
+            Self::NotGranted(refused) => Some(refused.suggestion.clone()),
+            _ => None,
+        }
+    }
+
+    /// Where it would have gone, as far as that could be read.
+    pub fn destination(&self) -> Option<String> {
+        match self {
+            Self::NotGranted(refused) => Some(refused.destination.to_string()),
+            _ => None,
+        }
+    }
+
+    /// With everything that led to it, for the operator.
+    pub fn story(&self) -> String {
+        let mut story = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            story = format!("{story}: {error}");
+            source = error.source();
+        }
+        story
+    }
+}
+
+/// A shard that names a header of the host's is told so; what is wrong with a credential is the operator's to know.
+fn sealing(error: &SealError) -> Code {
+    match error {
+        SealError::HostsHeader(_) => Code::Malformed,
+        SealError::Unknown(_) | SealError::Unusable { .. } | SealError::Refused { .. } | SealError::BadToken(_) => {
+            Code::Credential
+        }
+    }
+}
+
+fn wire(error: &WireError) -> Code {
+    match error {
+        WireError::Timeout(_) => Code::Timeout,
+        WireError::Unreachable(_) | WireError::ForbiddenAddress { .. } => Code::Unreachable,
+        WireError::Untrusted(_) => Code::Untrusted,
+        WireError::TooLarge { .. } | WireError::BadReply(_) => Code::BadReply,
+        WireError::Unsendable(_) | WireError::NoRoute { .. } | WireError::BadMock(_) => Code::Internal,
+    }
+}
+
+impl Code {
+    /// As the contract and the ledger spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::NotGranted => "not-granted",
+            Self::Leak => "leak",
+            Self::Credential => "credential",
+            Self::OverBudget => "over-budget",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Untrusted => "untrusted",
+            Self::BadReply => "bad-reply",
+            Self::Unrecorded => "unrecorded",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+}

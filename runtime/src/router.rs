@@ -1,0 +1,194 @@
+//! Which shard answers for which tool, and how many calls may be under way.
+//!
+//! Everything a client may call is in one table, made at start. A shard that cannot be loaded stays out with its reason
+//! and the others serve. Two shards that claim the same names both stay out: to choose one would let a newcomer take a
+//! tool over.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jsonschema::{PatternOptions, Validator};
+use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::names::ToolName;
+use crate::tool::Tool;
+use crate::shard::{MAX_CALLS, Shard};
+
+/// Calls of one shard under way at once. One shard cannot take the whole host.
+const MAX_CALLS_OF_A_SHARD: usize = MAX_CALLS as usize / 2;
+
+pub struct Router {
+    shards: Vec<Arc<Shard>>,
+    routes: BTreeMap<ToolName, Route>,
+    left_out: Vec<LeftOut>,
+    calls: Semaphore,
+}
+
+/// A shard that does not serve, and why.
+#[derive(Debug, Clone)]
+pub struct LeftOut {
+    /// The shard's name, or its folder's if the manifest does not tell.
+    pub name: String,
+    pub manifest: PathBuf,
+    pub reason: String,
+}
+
+/// One tool, ready to be called.
+pub struct Route {
+    pub shard: Arc<Shard>,
+    pub tool: Tool,
+    input: Validator,
+    output: Option<Validator>,
+    calls: Arc<Semaphore>,
+}
+
+/// Room for one call. Dropped when the call is over.
+pub struct Admitted<'a> {
+    _host: SemaphorePermit<'a>,
+    _shard: SemaphorePermit<'a>,
+}
+
+impl Router {
+    pub fn new(shards: Vec<Arc<Shard>>, mut left_out: Vec<LeftOut>) -> Self {
+        let (shards, rivals) = part_rivals(shards);
+        left_out.extend(rivals);
+        let mut router = Self {
+            shards: Vec::new(),
+            routes: BTreeMap::new(),
+            left_out,
+            calls: Semaphore::new(MAX_CALLS as usize),
+        };
+        for shard in shards {
+            match routes(&shard) {
+                Ok(routes) => {
+                    router.routes.extend(routes);
+                    router.shards.push(shard);
+                }
+                Err(reason) => router.left_out.push(LeftOut::of(&shard, reason)),
+            }
+        }
+        router.left_out.sort_by(|a, b| a.name.cmp(&b.name));
+        router
+    }
+
+    /// Sorted by name.
+    pub fn shards(&self) -> &[Arc<Shard>] {
+        &self.shards
+    }
+
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// Sorted by name, so that every listing has the same order.
+    pub fn tools(&self) -> impl Iterator<Item = &Tool> {
+        self.routes.values().map(|route| &route.tool)
+    }
+
+    pub fn route(&self, tool: &str) -> Option<&Route> {
+        self.routes.get(tool)
+    }
+
+    /// Room for a call of this tool, or none at once: a queue without end helps nobody.
+    pub fn admit<'a>(&'a self, route: &'a Route) -> Option<Admitted<'a>> {
+        Some(Admitted { _host: self.calls.try_acquire().ok()?, _shard: route.calls.try_acquire().ok()? })
+    }
+}
+
+impl Route {
+    /// What is wrong with the arguments, a line each; empty if they fit the input schema. Values are not repeated.
+    pub fn problems(&self, arguments: &Value) -> Vec<String> {
+        problems(&self.input, arguments)
+    }
+
+    /// What is wrong with a result, likewise.
+    pub fn misfits(&self, data: Option<&Value>) -> Vec<String> {
+        match (&self.output, data) {
+            (None, _) => Vec::new(),
+            (Some(_), None) => vec!["data is missing, but the tool has an output schema".into()],
+            (Some(output), Some(data)) => problems(output, data),
+        }
+    }
+}
+
+impl LeftOut {
+    fn of(shard: &Shard, reason: String) -> Self {
+        Self { name: shard.manifest.name.to_string(), manifest: shard.manifest.file.clone(), reason }
+    }
+}
+
+/// Splits off the shards that share a name or a prefix with another.
+fn part_rivals(mut shards: Vec<Arc<Shard>>) -> (Vec<Arc<Shard>>, Vec<LeftOut>) {
+    shards.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
+    let rival = |shard: &Shard| {
+        let others = shards.iter().filter(|other| !std::ptr::eq(shard, &***other));
+        others.filter_map(|other| rivalry(shard, other)).next()
+    };
+    let judged: Vec<_> = shards.iter().map(|shard| rival(shard)).collect();
+    let mut kept = Vec::new();
+    let mut out = Vec::new();
+    for (shard, rivalry) in shards.into_iter().zip(judged) {
+        match rivalry {
+            None => kept.push(shard),
+            Some(reason) => out.push(LeftOut::of(&shard, reason)),
+        }
+    }
+    (kept, out)
+}
+
+fn rivalry(shard: &Shard, other: &Shard) -> Option<String> {
+    let (mine, theirs) = (&shard.manifest, &other.manifest);
+    if mine.name == theirs.name {
+        return Some(format!("{} has the same name; rename one of the two", theirs.file.display()));
+    }
+    let overlap = mine.tools_prefix.iter().find(|prefix| {
+        theirs.tools_prefix.iter().any(|other| prefix.starts_with(other.as_str()) || other.starts_with(prefix.as_str()))
+    })?;
+    Some(format!("claims tools {overlap}*, and so does shard {}; neither is served", theirs.name))
+}
+
+fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Route)>, String> {
+    let calls = Arc::new(Semaphore::new(MAX_CALLS_OF_A_SHARD));
+    let route = |tool: &Tool| {
+        let validator = |which: &str, schema: &Value| {
+            schema_validator(schema).map_err(|error| format!("tool {}: {which} is not a JSON Schema: {error}", tool.name))
+        };
+        let route = Route {
+            shard: shard.clone(),
+            input: validator("input-schema", &tool.input_schema)?,
+            output: tool.output_schema.as_ref().map(|schema| validator("output-schema", schema)).transpose()?,
+            calls: calls.clone(),
+            tool: tool.clone(),
+        };
+        Ok((tool.name.clone(), route))
+    };
+    shard.tools.iter().map(route).collect()
+}
+
+/// Patterns run on an engine without backtracking: a shard's schema must not be able to stall the host.
+fn schema_validator(schema: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .with_pattern_options(PatternOptions::regex())
+        .build(schema)
+        .map_err(|error| error.to_string())
+}
+
+fn problems(validator: &Validator, value: &Value) -> Vec<String> {
+    const MOST: usize = 8;
+    let problem = |error: jsonschema::ValidationError<'_>| {
+        let path = error.instance_path().to_string();
+        let place = if path.is_empty() { "the arguments".to_owned() } else { path };
+        format!("{place}: {}", error.masked_with("the value"))
+    };
+    validator.iter_errors(value).take(MOST).map(problem).collect()
+}
+
+/// The name a shard goes by before its manifest is known: its folder's.
+pub fn folder_name(manifest: &std::path::Path) -> String {
+    let folder = manifest.parent().and_then(std::path::Path::file_name);
+    folder.map_or_else(|| manifest.display().to_string(), |name| name.to_string_lossy().into_owned())
+}

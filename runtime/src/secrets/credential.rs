@@ -1,0 +1,234 @@
+//! How requests are authenticated, as a manifest declares it: names of secrets, never their values.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use crate::names::{BadName, SettingName};
+use crate::outbound::{GuestRequest, Malformed, Outbound};
+
+/// One `[credential.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// `Authorization: Bearer TOKEN`
+    Bearer { token: SecretRef },
+    /// `Authorization: Basic base64(USERNAME:PASSWORD)`
+    Basic { username: Text, password: SecretRef },
+    /// `NAME: PREFIX VALUE`, the prefix with the space it may end in.
+    Header { header: CredentialHeader, value: SecretRef },
+    /// OAuth 2.0 client credentials (RFC 6749, 4.4), the client named in the form.
+    ClientCredentials {
+        token_url: TokenUrl,
+        client_id: Text,
+        client_secret: SecretRef,
+        scope: Option<String>,
+    },
+}
+
+impl CredentialKind {
+    /// The settings it cannot do without.
+    pub fn settings(&self) -> Vec<&SettingName> {
+        match self {
+            CredentialKind::Bearer { token } => vec![token.name()],
+            CredentialKind::Basic { username, password } => {
+                username.setting().into_iter().chain([password.name()]).collect()
+            }
+            CredentialKind::Header { value, .. } => vec![value.name()],
+            CredentialKind::ClientCredentials {
+                client_id,
+                client_secret,
+                ..
+            } => client_id.setting().into_iter().chain([client_secret.name()]).collect(),
+        }
+    }
+
+    /// The header that is the host's because of it.
+    pub fn header(&self) -> &HeaderName {
+        match self {
+            CredentialKind::Header { header, .. } => &header.name,
+            CredentialKind::Bearer { .. } | CredentialKind::Basic { .. } | CredentialKind::ClientCredentials { .. } => {
+                &http::header::AUTHORIZATION
+            }
+        }
+    }
+}
+
+/// `secret:NAME`: a secret by the name that the operator's environment gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRef(SettingName);
+
+impl SecretRef {
+    pub fn parse(text: &str) -> Result<Self, BadCredential> {
+        let name = text.strip_prefix("secret:").ok_or(BadCredential::NotASecret)?;
+        Ok(Self(SettingName::parse(name)?))
+    }
+
+    pub fn name(&self) -> &SettingName {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret:{}", self.0)
+    }
+}
+
+/// A value that need not be secret: a user name or a client's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    Literal(String),
+    Secret(SecretRef),
+}
+
+impl Text {
+    pub fn parse(text: &str) -> Result<Self, BadCredential> {
+        if text.starts_with("secret:") {
+            return SecretRef::parse(text).map(Text::Secret);
+        }
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err(BadCredential::BadText);
+        }
+        Ok(Text::Literal(text.to_owned()))
+    }
+
+    fn setting(&self) -> Option<&SettingName> {
+        match self {
+            Text::Literal(_) => None,
+            Text::Secret(secret) => Some(secret.name()),
+        }
+    }
+}
+
+/// The header a key goes into, and what stands before the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialHeader {
+    name: HeaderName,
+    /// Visible ASCII and spaces.
+    prefix: String,
+}
+
+impl CredentialHeader {
+    pub fn parse(name: &str, prefix: &str) -> Result<Self, BadCredential> {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| BadCredential::BadHeader)?;
+        if OURS.contains(&name.as_str()) {
+            return Err(BadCredential::BadHeader);
+        }
+        if !fits_a_header(prefix) {
+            return Err(BadCredential::BadPrefix);
+        }
+        Ok(Self {
+            name,
+            prefix: prefix.to_owned(),
+        })
+    }
+
+    pub fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+}
+
+/// These say how a message is framed, where it goes or what its body is. A key in one of them would change that.
+const OURS: [&str; 16] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// Visible ASCII and spaces: what every server reads alike.
+pub(super) fn fits_a_header(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Where tokens come from. Read by the same parser as a shard's requests, so it has one meaning only.
+///
+/// `https`, or `http` to this machine: whether the operator allows that is judged when it is dialled.
+#[derive(Clone)]
+pub struct TokenUrl {
+    text: String,
+    outbound: Arc<Outbound>,
+}
+
+impl TokenUrl {
+    pub fn parse(url: &str) -> Result<Self, BadCredential> {
+        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let outbound = Outbound::parse(GuestRequest {
+            method: "POST".to_owned(),
+            url: url.to_owned(),
+            headers: vec![
+                header("content-type", "application/x-www-form-urlencoded"),
+                header("accept", "application/json"),
+            ],
+            body: Vec::new(),
+            credential: None,
+        })?;
+        let text = format!(
+            "{}://{}{}",
+            outbound.scheme(),
+            outbound.authority(),
+            outbound.path_and_query()
+        );
+        Ok(Self {
+            text,
+            outbound: Arc::new(outbound),
+        })
+    }
+
+    /// The canonical text, for review and lock.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn outbound(&self) -> Arc<Outbound> {
+        Arc::clone(&self.outbound)
+    }
+}
+
+impl PartialEq for TokenUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for TokenUrl {}
+
+impl fmt::Debug for TokenUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenUrl({:?})", self.text)
+    }
+}
+
+/// Why a declaration is not a credential.
+#[derive(Debug, thiserror::Error)]
+pub enum BadCredential {
+    #[error("expected `secret:NAME`, a name from the operator's environment")]
+    NotASecret,
+    #[error(transparent)]
+    Name(#[from] BadName),
+    #[error("expected text without control characters, or `secret:NAME`")]
+    BadText,
+    #[error("expected a header that is the credential's alone, such as `Authorization` or `X-Api-Key`")]
+    BadHeader,
+    #[error("expected visible ASCII and spaces, such as `Token `")]
+    BadPrefix,
+    #[error("token URL cannot be read in one way only")]
+    TokenUrl(#[from] Malformed),
+}

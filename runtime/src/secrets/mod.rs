@@ -1,0 +1,351 @@
+//! Holds what a shard never sees, and puts it into requests that the policy has permitted.
+//!
+//! Promises: a shard names a credential and learns nothing of its value; a credential goes only with a request that
+//! names it, to where a grant names it too; a value has no way to be printed; a token is fetched once for all who wait for it.
+//!
+//! Does not know: sockets. A token request is handed out to be sent like any other, and its answer is handed back in.
+
+mod credential;
+mod sealed;
+mod token;
+mod value;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use credential::{BadCredential, CredentialHeader, CredentialKind, SecretRef, Text, TokenUrl};
+pub use sealed::{Sealed, Unsealed};
+pub use token::Renewal;
+pub use value::{BadSecret, SecretValue};
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
+
+use crate::names::{CredentialName, SettingName};
+use crate::outbound::Outbound;
+use crate::policy::Permit;
+use credential::fits_a_header;
+use sealed::{Mark, Secret, wiped};
+use token::{Lease, TokenSource};
+
+/// One shard's credentials, ready for use. A shard's vault holds no other shard's.
+pub struct Vault {
+    slots: BTreeMap<CredentialName, Slot>,
+    /// Headers that are the host's because some credential of this shard uses them.
+    headers: HashSet<HeaderName>,
+    secrets: BTreeMap<SettingName, Arc<SecretValue>>,
+}
+
+enum Slot {
+    /// The header's whole value, prefix and all.
+    Header(HeaderName, Arc<SecretValue>),
+    Token(Arc<TokenSource>),
+    /// Mock mode: the use is marked, nothing is put in.
+    Placeholder,
+    Unusable(Unusable),
+}
+
+/// What sealing came to.
+#[must_use]
+pub enum Sealing {
+    Ready(Sealed),
+    /// A token must be fetched first: send `Renewal::sealed`, hand the answer to `Renewal::admit`, seal again.
+    Renew(Box<Renewal>),
+}
+
+impl Vault {
+    /// A credential whose secrets are missing or unfit is kept as unusable: the shard's other tools still work.
+    pub fn new(
+        credentials: BTreeMap<CredentialName, CredentialKind>,
+        secrets: BTreeMap<SettingName, SecretValue>,
+    ) -> Self {
+        let secrets: BTreeMap<_, _> = secrets
+            .into_iter()
+            .map(|(name, value)| (name, Arc::new(value)))
+            .collect();
+        let headers = credentials.values().map(|kind| kind.header().clone()).collect();
+        let slots = credentials
+            .into_iter()
+            .map(|(name, kind)| {
+                let slot = fill(&name, &kind, &secrets).unwrap_or_else(Slot::Unusable);
+                (name, slot)
+            })
+            .collect();
+        Self {
+            slots,
+            headers,
+            secrets,
+        }
+    }
+
+    /// Needs no secrets and puts none in, but keeps every rule and marks every use.
+    pub fn mock(credentials: BTreeMap<CredentialName, CredentialKind>) -> Self {
+        let headers = credentials.values().map(|kind| kind.header().clone()).collect();
+        let slots = credentials.into_keys().map(|name| (name, Slot::Placeholder)).collect();
+        Self {
+            slots,
+            headers,
+            secrets: BTreeMap::new(),
+        }
+    }
+
+    /// Puts in the credential that the request names and its grant has. Waits while another caller renews the same token, so the caller's deadline goes
+    /// round it.
+    pub async fn seal(&self, permit: Permit, now: Instant) -> Result<Sealing, SealError> {
+        self.refuse_hosts_headers(permit.outbound())?;
+        let Some(name) = permit.credential().cloned() else {
+            return Ok(Sealing::Ready(Sealed::crossing(permit, None, Secret::None)));
+        };
+        let slot = self.slots.get(&name).ok_or_else(|| SealError::Unknown(name.clone()))?;
+        let mark = |generation| {
+            Some(Mark {
+                credential: name.clone(),
+                generation,
+            })
+        };
+        match slot {
+            Slot::Placeholder => Ok(Sealing::Ready(Sealed::crossing(permit, mark(None), Secret::None))),
+            Slot::Header(header, value) => {
+                let secret = in_header(header, value)?;
+                Ok(Sealing::Ready(Sealed::crossing(permit, mark(None), secret)))
+            }
+            Slot::Token(source) => match source.lease(now).await? {
+                Lease::Renew(turn) => Ok(Sealing::Renew(Box::new(Renewal::new(source, permit, turn)))),
+                Lease::Live { header, generation } => {
+                    let secret = in_header(&http::header::AUTHORIZATION, &header)?;
+                    Ok(Sealing::Ready(Sealed::crossing(permit, mark(Some(generation)), secret)))
+                }
+            },
+            Slot::Unusable(reason) => Err(SealError::Unusable {
+                credential: name,
+                reason: reason.clone(),
+            }),
+        }
+    }
+
+    /// After a 401: drops the token that failed, and gives the permit back if a new token may help. A static
+    /// credential has no other value to try.
+    pub fn forget(&self, sealed: Sealed) -> Option<Permit> {
+        let (permit, mark) = sealed.into_parts();
+        let Mark { credential, generation } = mark?;
+        let Slot::Token(source) = self.slots.get(&credential)? else {
+            return None;
+        };
+        source.forget(generation?);
+        permit
+    }
+
+    /// Every value that must not come back: secrets, what headers make of them, live tokens and those just before.
+    pub fn values(&self) -> Vec<Arc<SecretValue>> {
+        let made = self.slots.values().flat_map(|slot| match slot {
+            Slot::Header(_, value) => vec![Arc::clone(value)],
+            Slot::Token(source) => source.tokens(),
+            Slot::Placeholder | Slot::Unusable(_) => Vec::new(),
+        });
+        self.secrets.values().map(Arc::clone).chain(made).collect()
+    }
+
+    /// What keeps a credential from being used, for the operator to mend.
+    pub fn unusable(&self) -> impl Iterator<Item = (&CredentialName, &Unusable)> {
+        self.slots.iter().filter_map(|(name, slot)| match slot {
+            Slot::Unusable(reason) => Some((name, reason)),
+            Slot::Header(..) | Slot::Token(_) | Slot::Placeholder => None,
+        })
+    }
+
+    /// A shard that could send a credential's header itself could bring its own key, or pose as another client.
+    fn refuse_hosts_headers(&self, outbound: &Outbound) -> Result<(), SealError> {
+        match self.headers.iter().find(|name| outbound.headers().contains_key(*name)) {
+            Some(name) => Err(SealError::HostsHeader(name.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn in_header(name: &HeaderName, value: &SecretValue) -> Result<Secret, SealError> {
+    // Shares the copy that is wiped on drop, rather than making one more.
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(wiped(value)))
+        .map_err(|_| SealError::BadToken(BadToken::Value))?;
+    value.set_sensitive(true);
+    Ok(Secret::Header(name.clone(), value))
+}
+
+/// Finds a credential's secrets and composes what will be sent.
+fn fill(
+    name: &CredentialName,
+    kind: &CredentialKind,
+    secrets: &BTreeMap<SettingName, Arc<SecretValue>>,
+) -> Result<Slot, Unusable> {
+    let find = |secret: &SecretRef| {
+        secrets
+            .get(secret.name())
+            .map(Arc::clone)
+            .ok_or_else(|| Unusable::Missing(secret.name().clone()))
+    };
+    let for_header = |secret: &SecretRef| {
+        let value = find(secret)?;
+        if fits_a_header(value.expose()) {
+            Ok(value)
+        } else {
+            Err(Unusable::NotAscii(secret.name().clone()))
+        }
+    };
+    let text = |text: &Text| match text {
+        Text::Literal(text) => Ok(Zeroizing::new(text.clone())),
+        Text::Secret(secret) => find(secret).map(|value| Zeroizing::new(value.expose().to_owned())),
+    };
+    match kind {
+        CredentialKind::Bearer { token } => Ok(Slot::Header(
+            http::header::AUTHORIZATION,
+            Arc::new(token::bearer(&*for_header(token)?)),
+        )),
+        CredentialKind::Basic { username, password } => {
+            let username = text(username)?;
+            // RFC 7617: the first colon ends the user name.
+            if username.contains(':') {
+                return Err(Unusable::ColonInUsername);
+            }
+            let pair = Zeroizing::new([username.as_str(), ":", find(password)?.expose()].concat());
+            let coded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+            Ok(Slot::Header(
+                http::header::AUTHORIZATION,
+                derived(&["Basic ", coded.as_str()]),
+            ))
+        }
+        CredentialKind::Header { header, value } => Ok(Slot::Header(
+            header.name().clone(),
+            derived(&[header.prefix(), for_header(value)?.expose()]),
+        )),
+        CredentialKind::ClientCredentials {
+            token_url,
+            client_id,
+            client_secret,
+            scope,
+        } => {
+            let secret = find(client_secret)?;
+            let client_id = text(client_id)?;
+            let mut fields = vec![
+                ("grant_type", "client_credentials"),
+                ("client_id", client_id.as_str()),
+                ("client_secret", secret.expose()),
+            ];
+            fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
+            let form = SecretValue::derived(form(&fields));
+            Ok(Slot::Token(Arc::new(TokenSource::new(
+                name.clone(),
+                token_url.clone(),
+                form,
+            ))))
+        }
+    }
+}
+
+fn derived(parts: &[&str]) -> Arc<SecretValue> {
+    Arc::new(SecretValue::derived(Zeroizing::new(parts.concat())))
+}
+
+/// RFC 3986's unreserved characters stand for themselves; `%20` is read as a space by every form parser.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn form(fields: &[(&str, &str)]) -> Zeroizing<String> {
+    // Three bytes for each at most: the text never moves, so no copy of a secret is left behind.
+    let room = fields.iter().map(|(key, value)| key.len() + 3 * value.len() + 2).sum();
+    let mut form = Zeroizing::new(String::with_capacity(room));
+    for (key, value) in fields {
+        if !form.is_empty() {
+            form.push('&');
+        }
+        form.push_str(key);
+        form.push('=');
+        form.extend(utf8_percent_encode(value, FORM));
+    }
+    form
+}
+
+/// Why a permitted request was not given its credential. Static text and names: an endpoint's words do not come along.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    #[error("shard has no credential {0}")]
+    Unknown(CredentialName),
+    #[error("credential {credential} cannot be used: {reason}")]
+    Unusable {
+        credential: CredentialName,
+        reason: Unusable,
+    },
+    #[error("header {0} is a credential's, so a shard may not send it")]
+    HostsHeader(HeaderName),
+    #[error("token endpoint refused with status {}{}", .status.as_u16(), .error.map(OAuthError::suffix).unwrap_or_default())]
+    Refused {
+        status: StatusCode,
+        error: Option<OAuthError>,
+    },
+    #[error("token endpoint gave no usable token: {0}")]
+    BadToken(BadToken),
+}
+
+/// What the operator has to mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("{0} is not set")]
+    Missing(SettingName),
+    #[error("{0} is not visible ASCII and cannot be sent in a header")]
+    NotAscii(SettingName),
+    #[error("user name contains a colon, which would end it early")]
+    ColonInUsername,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadToken {
+    #[error("reply lacks access_token or token_type, or is not JSON")]
+    NotJson,
+    #[error("token_type is not Bearer")]
+    Kind,
+    #[error("expires_in is not a number of seconds above 0")]
+    Life,
+    #[error("access_token cannot be sent in a header, or is too short to be kept from leaking")]
+    Value,
+}
+
+/// The codes of RFC 6749, 5.2. No other text of a token endpoint's is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OAuthError {
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    InvalidScope,
+}
+
+impl OAuthError {
+    fn parse(code: &str) -> Option<Self> {
+        Some(match code {
+            "invalid_request" => OAuthError::InvalidRequest,
+            "invalid_client" => OAuthError::InvalidClient,
+            "invalid_grant" => OAuthError::InvalidGrant,
+            "unauthorized_client" => OAuthError::UnauthorizedClient,
+            "unsupported_grant_type" => OAuthError::UnsupportedGrantType,
+            "invalid_scope" => OAuthError::InvalidScope,
+            _ => return None,
+        })
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            OAuthError::InvalidRequest => " (invalid_request)",
+            OAuthError::InvalidClient => " (invalid_client)",
+            OAuthError::InvalidGrant => " (invalid_grant)",
+            OAuthError::UnauthorizedClient => " (unauthorized_client)",
+            OAuthError::UnsupportedGrantType => " (unsupported_grant_type)",
+            OAuthError::InvalidScope => " (invalid_scope)",
+        }
+    }
+}

@@ -1,0 +1,536 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+
+use super::*;
+use crate::outbound::{GuestRequest, Scheme};
+use crate::policy::address::Reach;
+use crate::policy::{EgressGrant, Grants, HostPattern, PathTemplate};
+
+const TOKEN_URL: &str = "https://login.example.com/tenant/oauth2/v2.0/token";
+
+/// What a shard asks for, granted as it stands.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a str,
+    pub(crate) credential: Option<&'a str>,
+    pub(crate) private: bool,
+    pub(crate) idempotent: bool,
+}
+
+impl Default for Asked<'_> {
+    fn default() -> Self {
+        Self {
+            method: "GET",
+            url: "https://api.example.com/v1/users",
+            headers: &[],
+            body: "",
+            credential: None,
+            private: false,
+            idempotent: false,
+        }
+    }
+}
+
+impl Asked<'_> {
+    pub(crate) fn permit(&self) -> Permit {
+        let outbound = Outbound::parse(GuestRequest {
+            method: self.method.to_owned(),
+            url: self.url.to_owned(),
+            headers: self
+                .headers
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec()))
+                .collect(),
+            body: self.body.as_bytes().to_vec(),
+            credential: self.credential.map(str::to_owned),
+        })
+        .unwrap();
+        let scheme = outbound.scheme();
+        let path: String = (0..outbound.segments().len()).map(|n| format!("/{{s{n}}}")).collect();
+        let grant = EgressGrant {
+            scheme,
+            host: HostPattern::parse(&outbound.authority(), scheme).unwrap(),
+            methods: vec![outbound.method().clone()],
+            paths: vec![PathTemplate::parse(&path).unwrap()],
+            query: outbound
+                .query()
+                .iter()
+                .map(|(key, _)| key.clone())
+                .collect::<BTreeSet<_>>(),
+            credential: self.credential.map(|name| CredentialName::parse(name).unwrap()),
+            tools: None,
+            keep: None,
+            idempotent: self.idempotent,
+            private: self.private,
+        };
+        Grants::new(vec![grant]).permit(None, outbound).unwrap()
+    }
+
+    /// Sealed without a credential.
+    pub(crate) async fn sealed(&self) -> Sealed {
+        ready(
+            Vault::new(BTreeMap::new(), BTreeMap::new())
+                .seal(self.permit(), Instant::now())
+                .await,
+        )
+    }
+}
+
+fn with(credential: &str) -> Permit {
+    Asked {
+        credential: Some(credential),
+        ..Asked::default()
+    }
+    .permit()
+}
+
+fn ready(sealing: Result<Sealing, SealError>) -> Sealed {
+    match sealing {
+        Ok(Sealing::Ready(sealed)) => sealed,
+        Ok(Sealing::Renew(_)) => panic!("asks for a token"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn renewal(sealing: Result<Sealing, SealError>) -> Box<Renewal> {
+    match sealing {
+        Ok(Sealing::Renew(renewal)) => renewal,
+        Ok(Sealing::Ready(_)) => panic!("asks for no token"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn refused(sealing: Result<Sealing, SealError>) -> SealError {
+    sealing.err().unwrap()
+}
+
+fn authorization(sealed: &Sealed) -> Option<String> {
+    sealed
+        .unseal()
+        .headers
+        .get(AUTHORIZATION)
+        .map(|value| value.to_str().unwrap().to_owned())
+}
+
+fn secret(name: &str) -> SecretRef {
+    SecretRef::parse(&format!("secret:{name}")).unwrap()
+}
+
+fn credentials() -> BTreeMap<CredentialName, CredentialKind> {
+    let header = |name, prefix| CredentialHeader::parse(name, prefix).unwrap();
+    [
+        ("bearer", CredentialKind::Bearer { token: secret("PAT") }),
+        (
+            "basic",
+            CredentialKind::Basic {
+                username: Text::parse("svc nexus").unwrap(),
+                password: secret("PASSWORD"),
+            },
+        ),
+        (
+            "token",
+            CredentialKind::Header {
+                header: header("Authorization", "Token "),
+                value: secret("PAT"),
+            },
+        ),
+        (
+            "key",
+            CredentialKind::Header {
+                header: header("X-Api-Key", ""),
+                value: secret("PAT"),
+            },
+        ),
+        (
+            "graph",
+            CredentialKind::ClientCredentials {
+                token_url: TokenUrl::parse(TOKEN_URL).unwrap(),
+                client_id: Text::parse("secret:CLIENT_ID").unwrap(),
+                client_secret: secret("CLIENT_SECRET"),
+                scope: Some("https://graph.example.com/.default".to_owned()),
+            },
+        ),
+        (
+            "lost",
+            CredentialKind::Bearer {
+                token: secret("NOT_SET"),
+            },
+        ),
+        (
+            "umlaut",
+            CredentialKind::Bearer {
+                token: secret("UMLAUT"),
+            },
+        ),
+        (
+            "colon",
+            CredentialKind::Basic {
+                username: Text::parse("a:b").unwrap(),
+                password: secret("PASSWORD"),
+            },
+        ),
+    ]
+    .into_iter()
+    .map(|(name, kind)| (CredentialName::parse(name).unwrap(), kind))
+    .collect()
+}
+
+fn vault() -> Arc<Vault> {
+    let secrets = [
+        ("PAT", "pat-0123456789"),
+        ("PASSWORD", "p\u{e4}ss:word"),
+        ("CLIENT_ID", "client-id"),
+        ("CLIENT_SECRET", "a+b&c=d e~%"),
+        ("UMLAUT", "gr\u{fc}\u{df}e-allerseits"),
+    ]
+    .map(|(name, value)| {
+        (
+            SettingName::parse(name).unwrap(),
+            SecretValue::new(value.to_owned()).unwrap(),
+        )
+    });
+    Arc::new(Vault::new(credentials(), BTreeMap::from(secrets)))
+}
+
+fn token_reply(token: &str, expires_in: u64) -> Vec<u8> {
+    format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"{token}"}}"#).into_bytes()
+}
+
+/// Walks through one renewal.
+async fn renew(vault: &Vault, token: &str, expires_in: u64, now: Instant) {
+    let renewal = renewal(vault.seal(with("graph"), now).await);
+    let permit = renewal
+        .admit(StatusCode::OK, &token_reply(token, expires_in), now, |_| {})
+        .unwrap();
+    assert_eq!(
+        authorization(&ready(vault.seal(permit, now).await)).unwrap(),
+        format!("Bearer {token}")
+    );
+}
+
+#[tokio::test]
+async fn each_kind_puts_its_secret_where_the_upstream_expects_it() {
+    for (credential, header, value) in [
+        ("bearer", "authorization", "Bearer pat-0123456789"),
+        // "svc nexus:päss:word" in UTF-8.
+        ("basic", "authorization", "Basic c3ZjIG5leHVzOnDDpHNzOndvcmQ="),
+        ("token", "authorization", "Token pat-0123456789"),
+        ("key", "x-api-key", "pat-0123456789"),
+    ] {
+        let sealed = ready(vault().seal(with(credential), Instant::now()).await);
+        let headers = sealed.unseal().headers;
+        assert_eq!(headers[header], value, "{credential}");
+        assert!(headers[header].is_sensitive(), "{credential}");
+        assert_eq!(headers.len(), 1);
+        assert_eq!(sealed.credential().unwrap().as_str(), credential);
+        assert!(
+            sealed.outbound().headers().is_empty(),
+            "the secret is in what may be shown"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_grant_without_a_credential_gets_none() {
+    let sealed = ready(vault().seal(Asked::default().permit(), Instant::now()).await);
+    assert!(sealed.unseal().headers.is_empty());
+    assert!(sealed.credential().is_none());
+}
+
+#[tokio::test]
+async fn a_shard_may_not_send_a_header_that_a_credential_uses() {
+    let asked = Asked {
+        headers: &[("X-Api-Key", "its-own-key")],
+        ..Asked::default()
+    };
+    for vault in [vault(), Arc::new(Vault::mock(credentials()))] {
+        let error = refused(vault.seal(asked.permit(), Instant::now()).await);
+        assert_eq!(error, SealError::HostsHeader(HeaderName::from_static("x-api-key")));
+    }
+}
+
+#[tokio::test]
+async fn an_unfit_credential_is_unusable_and_the_others_still_work() {
+    let vault = vault();
+    let name = |name| SettingName::parse(name).unwrap();
+    for (credential, reason) in [
+        ("lost", Unusable::Missing(name("NOT_SET"))),
+        ("umlaut", Unusable::NotAscii(name("UMLAUT"))),
+        ("colon", Unusable::ColonInUsername),
+    ] {
+        let error = refused(vault.seal(with(credential), Instant::now()).await);
+        assert_eq!(
+            error,
+            SealError::Unusable {
+                credential: CredentialName::parse(credential).unwrap(),
+                reason
+            }
+        );
+    }
+    assert_eq!(vault.unusable().count(), 3);
+    let error = refused(vault.seal(with("nobody-s"), Instant::now()).await);
+    assert_eq!(error, SealError::Unknown(CredentialName::parse("nobody-s").unwrap()));
+    assert!(authorization(&ready(vault.seal(with("bearer"), Instant::now()).await)).is_some());
+}
+
+#[tokio::test]
+async fn in_mock_mode_a_use_is_marked_and_nothing_is_put_in() {
+    let vault = Vault::mock(credentials());
+    for credential in credentials().into_keys() {
+        let sealed = ready(vault.seal(with(credential.as_str()), Instant::now()).await);
+        assert_eq!(sealed.credential(), Some(&credential));
+        assert!(sealed.unseal().headers.is_empty(), "{credential}");
+    }
+    assert!(vault.values().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_as_the_rfc_says() {
+    let renewal = renewal(vault().seal(with("graph"), Instant::now()).await);
+    let sealed = renewal.sealed();
+    assert_eq!(sealed.destination(), "https://login.example.com");
+    assert_eq!(sealed.outbound().path(), "/tenant/oauth2/v2.0/token");
+    assert_eq!(sealed.credential().unwrap().as_str(), "graph");
+    assert!(sealed.permit().is_none() && sealed.reach() == Reach::default() && sealed.idempotent());
+    assert!(
+        sealed.outbound().body().is_empty(),
+        "the secret is in what may be shown"
+    );
+    let Unsealed { headers, body } = sealed.unseal();
+    assert_eq!(headers["content-type"], "application/x-www-form-urlencoded");
+    assert_eq!(
+        std::str::from_utf8(&body).unwrap(),
+        "grant_type=client_credentials&client_id=client-id&client_secret=a%2Bb%26c%3Dd%20e~%25\
+         &scope=https%3A%2F%2Fgraph.example.com%2F.default"
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_used_until_shortly_before_it_expires() {
+    for (life, renewed_after) in [(3600, 3540), (100, 90)] {
+        let (vault, start) = (vault(), Instant::now());
+        renew(&vault, "token-one", life, start).await;
+        let early = start + Duration::from_secs(renewed_after) - Duration::from_millis(1);
+        let sealed = ready(vault.seal(with("graph"), early).await);
+        assert_eq!(authorization(&sealed).unwrap(), "Bearer token-one");
+        drop(renewal(
+            vault
+                .seal(with("graph"), start + Duration::from_secs(renewed_after))
+                .await,
+        ));
+    }
+}
+
+#[tokio::test]
+async fn callers_who_come_at_once_share_one_renewal() {
+    let (vault, now) = (vault(), Instant::now());
+    let first = renewal(vault.seal(with("graph"), now).await);
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let vault = Arc::clone(&vault);
+            tokio::spawn(async move { authorization(&ready(vault.seal(with("graph"), now).await)) })
+        })
+        .collect();
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+    let mut learnt = String::new();
+    let reply = token_reply("token-one", 3600);
+    let permit = first
+        .admit(StatusCode::OK, &reply, now, |token| learnt.push_str(token.expose()))
+        .unwrap();
+    assert_eq!(
+        authorization(&ready(vault.seal(permit, now).await)).unwrap(),
+        "Bearer token-one"
+    );
+    assert_eq!(learnt, "token-one");
+    for waiting in waiting {
+        assert_eq!(waiting.await.unwrap().unwrap(), "Bearer token-one");
+    }
+}
+
+#[tokio::test]
+async fn a_renewer_who_gives_up_lets_the_next_one_try() {
+    let (vault, now) = (vault(), Instant::now());
+    let first = renewal(vault.seal(with("graph"), now).await);
+    let next = {
+        let vault = Arc::clone(&vault);
+        tokio::spawn(async move { vault.seal(with("graph"), now).await })
+    };
+    tokio::task::yield_now().await;
+    drop(first);
+    drop(renewal(next.await.unwrap()));
+    // One who waited and was cancelled is not in the way either.
+    let held = renewal(vault.seal(with("graph"), now).await);
+    let cancelled = tokio::time::timeout(Duration::from_millis(1), vault.seal(with("graph"), now)).await;
+    assert!(cancelled.is_err());
+    drop(held);
+    drop(renewal(vault.seal(with("graph"), now).await));
+}
+
+#[tokio::test]
+async fn a_refusal_holds_for_all_who_wait_and_is_then_tried_again() {
+    let (vault, start) = (vault(), Instant::now());
+    let first = renewal(vault.seal(with("graph"), start).await);
+    let waiting = {
+        let vault = Arc::clone(&vault);
+        tokio::spawn(async move { refused(vault.seal(with("graph"), start).await) })
+    };
+    tokio::task::yield_now().await;
+    let body = br#"{"error":"invalid_client","error_description":"AADSTS7000215: the secret of Payroll is wrong"}"#;
+    let refusal = SealError::Refused {
+        status: StatusCode::UNAUTHORIZED,
+        error: Some(OAuthError::InvalidClient),
+    };
+    let error = first
+        .admit(StatusCode::UNAUTHORIZED, body, start, |_| panic!("there is no token"))
+        .err()
+        .unwrap();
+    assert_eq!(error, refusal);
+    assert_eq!(
+        error.to_string(),
+        "token endpoint refused with status 401 (invalid_client)"
+    );
+    assert_eq!(waiting.await.unwrap(), refusal);
+    let almost = start + Duration::from_secs(10) - Duration::from_millis(1);
+    assert_eq!(refused(vault.seal(with("graph"), almost).await), refusal);
+    drop(renewal(
+        vault.seal(with("graph"), start + Duration::from_secs(10)).await,
+    ));
+}
+
+#[tokio::test]
+async fn after_a_401_only_the_token_that_failed_is_dropped() {
+    let (vault, now) = (vault(), Instant::now());
+    renew(&vault, "token-one", 3600, now).await;
+    let failed = ready(vault.seal(with("graph"), now).await);
+    let late = ready(vault.seal(with("graph"), now).await);
+    assert!(vault.forget(failed).is_some());
+    renew(&vault, "token-two", 3600, now).await;
+    // Sent with the first token, refused after the second came.
+    let permit = vault.forget(late).unwrap();
+    assert_eq!(
+        authorization(&ready(vault.seal(permit, now).await)).unwrap(),
+        "Bearer token-two"
+    );
+
+    let fixed = ready(vault.seal(with("bearer"), now).await);
+    assert!(
+        vault.forget(fixed).is_none(),
+        "a static credential has no other value to try"
+    );
+}
+
+#[tokio::test]
+async fn redaction_learns_every_form_that_is_sent() {
+    let (vault, now) = (vault(), Instant::now());
+    let values = |vault: &Vault| -> Vec<String> { vault.values().iter().map(|v| v.expose().to_owned()).collect() };
+    for expected in [
+        "pat-0123456789",
+        "p\u{e4}ss:word",
+        "a+b&c=d e~%",
+        "Basic c3ZjIG5leHVzOnDDpHNzOndvcmQ=",
+    ] {
+        assert!(values(&vault).iter().any(|value| value == expected), "{expected}");
+    }
+    renew(&vault, "token-one", 3600, now).await;
+    assert!(values(&vault).contains(&"token-one".to_owned()));
+    let failed = ready(vault.seal(with("graph"), now).await);
+    vault.forget(failed);
+    renew(&vault, "token-two", 3600, now).await;
+    for expected in ["token-one", "token-two"] {
+        assert!(values(&vault).contains(&expected.to_owned()), "{expected}");
+    }
+}
+
+#[test]
+fn a_token_url_is_read_like_a_shard_s_own() {
+    for (url, expected) in [
+        (
+            "https://LOGIN.example.com:443/t/token",
+            Some("https://login.example.com/t/token"),
+        ),
+        (
+            "https://login.example.com:8443/t/token",
+            Some("https://login.example.com:8443/t/token"),
+        ),
+        ("http://127.0.0.1:9/token", Some("http://127.0.0.1:9/token")),
+        ("http://localhost/token", Some("http://localhost/token")),
+        ("http://login.example.com/token", None),
+        ("http://10.0.0.1/token", None),
+        ("https://login.example.com@evil.test/token", None),
+        ("https://login.example.com/token#x", None),
+        ("https://login.example.com/%2e%2e/token", None),
+        ("login.example.com/token", None),
+        ("ftp://login.example.com/token", None),
+        ("", None),
+    ] {
+        assert_eq!(
+            TokenUrl::parse(url).ok().as_ref().map(TokenUrl::as_str),
+            expected,
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn a_declaration_is_a_credential_or_says_why_not() {
+    for (text, fits) in [
+        ("secret:CLIENT_SECRET", true),
+        ("secret:", false),
+        ("secret:lower", false),
+        ("SECRET:X", false),
+        ("hunter2-in-the-manifest", false),
+        ("", false),
+    ] {
+        assert_eq!(SecretRef::parse(text).is_ok(), fits, "{text:?}");
+    }
+    for (text, fits) in [
+        ("svc", true),
+        ("secret:USER", true),
+        ("secret:user", false),
+        ("a\nb", false),
+        ("", false),
+    ] {
+        assert_eq!(Text::parse(text).is_ok(), fits, "{text:?}");
+    }
+    for (name, prefix, fits) in [
+        ("Authorization", "Token ", true),
+        ("X-Api-Key", "", true),
+        ("x api key", "", false),
+        ("Host", "", false),
+        ("Transfer-Encoding", "", false),
+        ("Content-Length", "", false),
+        ("X-Api-Key", "a\r\nHost: evil.test", false),
+        ("X-Api-Key", "gr\u{fc}n", false),
+    ] {
+        assert_eq!(
+            CredentialHeader::parse(name, prefix).is_ok(),
+            fits,
+            "{name:?} {prefix:?}"
+        );
+    }
+    let kinds = credentials();
+    let settings: BTreeSet<&str> = kinds
+        .values()
+        .flat_map(CredentialKind::settings)
+        .map(SettingName::as_str)
+        .collect();
+    assert_eq!(
+        settings,
+        BTreeSet::from(["CLIENT_ID", "CLIENT_SECRET", "NOT_SET", "PASSWORD", "PAT", "UMLAUT"])
+    );
+}
+
+#[test]
+fn plain_http_is_kept_for_this_machine_alone() {
+    let url = TokenUrl::parse("http://127.0.0.1:9/token").unwrap();
+    assert_eq!(url.outbound().scheme(), Scheme::Http);
+}

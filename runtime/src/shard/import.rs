@@ -1,0 +1,78 @@
+//! What a component imports, read from its binary and not from what its author says of it.
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::manifest::Manifest;
+
+/// An interface that is linked only when the manifest grants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capability {
+    Egress,
+}
+
+impl Capability {
+    pub const ALL: [Self; 1] = [Self::Egress];
+
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Egress => "nexus:shard/egress",
+        }
+    }
+
+    /// The manifest's key for it.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Egress => "[[egress]]",
+        }
+    }
+
+    pub fn granted(self, manifest: &Manifest) -> bool {
+        match self {
+            Self::Egress => !manifest.egress.is_empty(),
+        }
+    }
+}
+
+/// Interfaces of the contract that need no grant: they carry types, or end in bounded and scrubbed output.
+const ALWAYS: [&str; 4] = ["nexus:shard/types", "nexus:shard/tools", "nexus:shard/log", "nexus:shard/progress"];
+
+/// Interfaces of the contract that this host does not serve yet.
+const UNSERVED: [&str; 4] =
+    ["nexus:shard/directory", "nexus:shard/peers", "nexus:shard/artifacts", "nexus:shard/secrets"];
+
+/// WASI packages that are linked for everybody and reach nothing. `wasi:http` reaches the door.
+const INERT: [&str; 7] =
+    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:http/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+
+/// A component that imports what it may not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadImport {
+    #[error("imports {interface}, which its manifest does not grant: add a {key} to shard.toml, or stop importing it")]
+    NotGranted { interface: &'static str, key: &'static str },
+    #[error("imports {0}, which this version of Nexus does not serve")]
+    Unserved(String),
+    #[error("imports {0}, which is neither part of the contract nexus:shard@0.1 nor of WASI 0.2")]
+    Unknown(String),
+}
+
+/// The component's imports without versions, sorted; an error names the first that may not be.
+pub fn check(engine: &Engine, component: &Component, manifest: &Manifest) -> Result<Vec<String>, BadImport> {
+    let kind = component.component_type();
+    let mut imports: Vec<String> = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    imports.sort();
+    for import in &imports {
+        let interface = import.split('@').next().unwrap_or(import);
+        let capability = Capability::ALL.into_iter().find(|capability| capability.interface() == interface);
+        if let Some(capability) = capability {
+            if !capability.granted(manifest) {
+                return Err(BadImport::NotGranted { interface: capability.interface(), key: capability.key() });
+            }
+        } else if UNSERVED.contains(&interface) {
+            return Err(BadImport::Unserved(import.clone()));
+        } else if !ALWAYS.contains(&interface) && !INERT.iter().any(|package| interface.starts_with(package)) {
+            return Err(BadImport::Unknown(import.clone()));
+        }
+    }
+    Ok(imports)
+}

@@ -1,0 +1,81 @@
+//! `wasi:http/outgoing-handler`: the standard way out, through the same door as `egress`.
+//!
+//! A guest names its credential in the header `nexus-credential`, for the standard has no field for one; the host takes
+//! the header off and it never travels.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use http_body_util::{BodyExt, Full, Limited};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::egress::{Caller, Door};
+use crate::outbound::{self, GuestRequest};
+use crate::refusal::Code;
+
+/// Names the credential; the same rules as `request.credential` of `egress`.
+const CREDENTIAL: HeaderName = HeaderName::from_static("nexus-credential");
+
+pub(in crate::shard) struct Hooks {
+    pub door: Arc<Door>,
+    pub caller: Arc<Caller>,
+}
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sent = Result<(http::Response<WasiBody>, Io), Error>;
+
+impl WasiHttpHooks for Hooks {
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = wasmtime_wasi_http::Result<(http::Response<WasiBody>, Io)>> + Send> {
+        let (door, caller) = (self.door.clone(), self.caller.clone());
+        Box::new(async move { Ok(cross(&door, &caller, request).await?) })
+    }
+}
+
+async fn cross(door: &Door, caller: &Caller, request: http::Request<WasiBody>) -> Sent {
+    let (mut parts, body) = request.into_parts();
+    let body = Limited::new(body, outbound::MAX_BODY).collect().await.map_err(|_| Error::HttpRequestBodySize(None))?;
+    let credential = parts.headers.remove(CREDENTIAL).and_then(|value| value.to_str().ok().map(str::to_owned));
+    // The host measures the body itself, and the length was checked against it before it came here.
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.remove(HOST);
+    let asked = GuestRequest {
+        method: parts.method.as_str().to_owned(),
+        url: parts.uri.to_string(),
+        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+        body: body.to_bytes().to_vec(),
+        credential,
+    };
+    let reply = door.cross(caller, asked).await.map_err(|refusal| error(refusal.code()))?.into_inner();
+    let mut response = http::Response::new(Full::new(reply.body).map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = reply.status;
+    for (name, value) in reply.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok((response, Box::new(async { Ok(()) })))
+}
+
+fn error(code: Code) -> Error {
+    match code {
+        Code::Malformed => Error::HttpRequestUriInvalid,
+        Code::NotGranted | Code::Leak | Code::Credential | Code::OverBudget | Code::Unrecorded => {
+            Error::HttpRequestDenied
+        }
+        Code::Busy => Error::ConnectionLimitReached,
+        Code::Timeout => Error::ConnectionTimeout,
+        Code::Unreachable => Error::ConnectionRefused,
+        Code::Untrusted => Error::TlsCertificateError,
+        Code::BadReply => Error::HttpResponseIncomplete,
+        Code::Cancelled | Code::Internal => Error::InternalError(None),
+    }
+}

@@ -1,0 +1,161 @@
+//! A shard, loaded: one component under one manifest.
+//!
+//! Loading reads the component's real imports, links only what the manifest grants, compiles (or takes the host's own
+//! sealed copy), and asks for the list of tools with no grant in force. Calling makes a fresh instance, runs one tool
+//! within the manifest's limits, and drops the instance. This room knows wasmtime and WIT (`imports/`); it does not know
+//! who calls or what leaves: everything a guest asks for goes to the door.
+
+mod cache;
+mod engine;
+mod import;
+mod imports;
+mod instance;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+pub use cache::{Cache, Origin};
+pub use engine::{MAX_CALLS, engine};
+pub use import::BadImport;
+pub use instance::Failure;
+use crate::tool::{Outcome, Resumed, Tool, ToolError};
+
+use crate::egress::{Caller, Door, Rights};
+use crate::manifest::Manifest;
+use crate::names::ToolName;
+
+/// SHA-256 of a component's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Why a shard stays out. The others serve.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("component {file} cannot be read")]
+    Read { file: String, source: io::Error },
+    #[error("component is not a valid WebAssembly component")]
+    Compile(#[source] wasmtime::Error),
+    #[error(transparent)]
+    Import(#[from] BadImport),
+    #[error("component does not fit the contract nexus:shard@0.1")]
+    Link(#[source] wasmtime::Error),
+    #[error("tools cannot be listed")]
+    List(#[source] Failure),
+    #[error(transparent)]
+    Tool(#[from] BadTool),
+}
+
+/// A tool whose definition keeps its shard out.
+#[derive(Debug, thiserror::Error)]
+pub enum BadTool {
+    #[error("{0}")]
+    Name(String),
+    #[error("tool {0} does not start with one of the manifest's tools-prefix")]
+    Prefix(ToolName),
+    #[error("tool {0} is listed twice")]
+    Twice(ToolName),
+    #[error("tool {tool}: {which} {why}")]
+    Schema { tool: ToolName, which: &'static str, why: String },
+    #[error("lists no tools")]
+    None,
+}
+
+/// What the host tells a shard of the call it serves.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    pub call_id: String,
+    pub remaining_ms: u64,
+    pub resumed: Option<Resumed>,
+}
+
+/// A component ready to be called.
+pub struct Shard {
+    pub rights: Arc<Rights>,
+    pub manifest: Manifest,
+    pub digest: Digest,
+    /// As the binary has them, sorted.
+    pub imports: Vec<String>,
+    /// Sorted by name.
+    pub tools: Vec<Tool>,
+    pub origin: Origin,
+    pre: imports::GuestPre<instance::State>,
+}
+
+impl Shard {
+    /// Loads a component. Compiling takes from tens of milliseconds to seconds: run it off the request path.
+    pub async fn load(
+        engine: &Engine,
+        cache: Option<&Cache>,
+        door: &Arc<Door>,
+        manifest: Manifest,
+        rights: impl FnOnce(&Manifest) -> Rights,
+    ) -> Result<Self, LoadError> {
+        let file = &manifest.component;
+        let binary = fs::read(file).map_err(|source| LoadError::Read { file: file.display().to_string(), source })?;
+        let digest = Digest::of(&binary);
+        let (component, origin) = cache::component(engine, cache, &digest, &binary).map_err(LoadError::Compile)?;
+        let imports = import::check(engine, &component, &manifest)?;
+        let mut linker = Linker::new(engine);
+        imports::link_always(&mut linker).map_err(LoadError::Link)?;
+        for capability in import::Capability::ALL.into_iter().filter(|capability| capability.granted(&manifest)) {
+            imports::link(capability, &mut linker).map_err(LoadError::Link)?;
+        }
+        let pre = linker.instantiate_pre(&component).and_then(imports::GuestPre::new).map_err(LoadError::Link)?;
+        let rights = Arc::new(rights(&manifest));
+        let nobody = Arc::new(Caller::nobody(rights.clone()));
+        let tools = instance::list_tools(&pre, door, &nobody).await.map_err(LoadError::List)??;
+        let tools = checked(tools, &manifest)?;
+        Ok(Self { rights, manifest, digest, imports, tools, origin, pre })
+    }
+
+    pub async fn call(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+        tool: &ToolName,
+        arguments: &String,
+        context: CallContext,
+    ) -> Result<Result<Outcome, ToolError>, Failure> {
+        instance::call(&self.pre, door, caller, tool, arguments, context).await
+    }
+}
+
+fn checked(mut tools: Vec<Tool>, manifest: &Manifest) -> Result<Vec<Tool>, BadTool> {
+    if tools.is_empty() {
+        return Err(BadTool::None);
+    }
+    tools.sort_by(|a, b| a.name.cmp(&b.name));
+    for tool in &tools {
+        if !manifest.tools_prefix.iter().any(|prefix| tool.name.as_str().starts_with(prefix.as_str())) {
+            return Err(BadTool::Prefix(tool.name.clone()));
+        }
+    }
+    for pair in tools.windows(2) {
+        if let [a, b] = pair && a.name == b.name {
+            return Err(BadTool::Twice(a.name.clone()));
+        }
+    }
+    Ok(tools)
+}

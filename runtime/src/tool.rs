@@ -1,0 +1,130 @@
+//! Tools and their results in the host's own words, free of WIT and of JSON-RPC.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::names::ToolName;
+
+/// What kind of act a call is. The ledger records it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    Read,
+    Audit,
+    Report,
+    Write,
+}
+
+/// Hints to the client, named as in MCP. They grant nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Annotations {
+    pub read_only: bool,
+    pub destructive: bool,
+    pub idempotent: bool,
+    pub open_world: bool,
+}
+
+/// One tool as its shard defines it, read once at load.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tool {
+    pub name: ToolName,
+    pub title: String,
+    pub description: String,
+    pub input_schema: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
+    pub category: Category,
+    pub annotations: Annotations,
+}
+
+/// What a call gave, before anybody looked at it.
+#[derive(Debug)]
+pub enum Outcome {
+    Done(Output),
+    InputRequired(InputRequired),
+}
+
+#[derive(Debug)]
+pub struct Output {
+    pub data: Option<Value>,
+    pub content: Vec<Content>,
+    /// False when anything that was asked for is missing; a note says what.
+    pub complete: bool,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug)]
+pub enum Content {
+    Text(String),
+    Image(Media),
+    Audio(Media),
+    Link { uri: String, name: String, description: Option<String>, media_type: Option<String> },
+    Embedded { uri: String, media_type: Option<String>, body: Body },
+}
+
+#[derive(Debug)]
+pub struct Media {
+    pub data: Vec<u8>,
+    pub media_type: String,
+}
+
+#[derive(Debug)]
+pub enum Body {
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+/// Questions to the person at the client, and what the shard wants back with the answers.
+#[derive(Debug, Clone)]
+pub struct InputRequired {
+    pub questions: Vec<Question>,
+    pub state: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub id: String,
+    pub message: String,
+    pub schema: Value,
+}
+
+/// The second half of an `InputRequired`: its state, and the answers by question.
+#[derive(Debug, Clone)]
+pub struct Resumed {
+    pub state: String,
+    pub answers: Vec<(String, String)>,
+}
+
+/// How a tool says no. The text is the shard's and has not been scrubbed yet.
+#[derive(Debug)]
+pub enum ToolError {
+    InvalidArguments(String),
+    NotFound(String),
+    Upstream(String),
+    Refused(String),
+    Internal(String),
+}
+
+impl ToolError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidArguments(_) => "invalid-arguments",
+            Self::NotFound(_) => "not-found",
+            Self::Upstream(_) => "upstream",
+            Self::Refused(_) => "refused",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        match self {
+            Self::InvalidArguments(text)
+            | Self::NotFound(text)
+            | Self::Upstream(text)
+            | Self::Refused(text)
+            | Self::Internal(text) => text,
+        }
+    }
+}

@@ -1,0 +1,733 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::names::CredentialName;
+use crate::outbound::{GuestRequest, Outbound};
+
+const GRAPH: &str = "https://graph.microsoft.com/v1.0";
+
+fn data() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../mock-data"))
+}
+
+fn options() -> MockOptions {
+    MockOptions::new(data())
+}
+
+fn hostile() -> MockOptions {
+    MockOptions {
+        overlays: vec![data().join("hostile")],
+        ..options()
+    }
+}
+
+/// A request as the wire would hand it over, read from its URL by the same parser.
+fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Request {
+    let asked = GuestRequest {
+        method: method.to_owned(),
+        url: url.to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        credential: Some("graph".to_owned()),
+    };
+    let outbound = Outbound::parse(asked).unwrap();
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
+    Request {
+        method: outbound.method().clone(),
+        scheme: outbound.scheme(),
+        host: outbound.host().clone(),
+        port: outbound.port(),
+        segments: outbound.segments().to_vec(),
+        query: outbound.query().to_vec(),
+        headers: headers.collect(),
+        body: Bytes::new(),
+        credential: Some(CredentialName::parse("graph").unwrap()),
+    }
+}
+
+async fn get(mock: &Mock, url: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Json) {
+    let reply = mock
+        .send(&request("GET", url, headers))
+        .await
+        .unwrap_or_else(|error| panic!("{url}: {error}"));
+    let (status, headers, body) = reply.into_parts();
+    (status, headers, serde_json::from_slice(&body).unwrap_or(Json::Null))
+}
+
+async fn graph(mock: &Mock, rest: &str) -> (StatusCode, Json) {
+    let (status, _, body) = get(mock, &format!("{GRAPH}{rest}"), &[]).await;
+    (status, body)
+}
+
+async fn rows(mock: &Mock, rest: &str) -> Vec<Json> {
+    let (status, body) = graph(mock, rest).await;
+    assert_eq!(status, StatusCode::OK, "{rest}: {body}");
+    body["value"].as_array().unwrap().clone()
+}
+
+fn names(rows: &[Json]) -> Vec<&str> {
+    rows.iter().map(|row| row["displayName"].as_str().unwrap()).collect()
+}
+
+/// Follows every next link as it is, and says how many pages there were.
+async fn walk(mock: &Mock, rest: &str) -> (Vec<Json>, usize) {
+    let (mut next, mut rows, mut pages) = (Some(format!("{GRAPH}{rest}")), Vec::new(), 0);
+    while let Some(url) = next {
+        let (status, _, body) = get(mock, &url, &[]).await;
+        assert_eq!(status, StatusCode::OK, "{url}: {body}");
+        rows.extend(body["value"].as_array().unwrap().iter().cloned());
+        next = body["@odata.nextLink"].as_str().map(str::to_owned);
+        pages += 1;
+        assert!(pages < 1_000, "the links do not end");
+    }
+    (rows, pages)
+}
+
+fn ids(rows: &[Json]) -> BTreeSet<&str> {
+    rows.iter().map(|row| row["id"].as_str().unwrap()).collect()
+}
+
+fn fault(route: &str, at: u64, does: Misbehaviour) -> Fault {
+    Fault {
+        route: route.to_owned(),
+        at,
+        times: 1,
+        does,
+    }
+}
+
+#[tokio::test]
+async fn the_tables_hold_who_they_should() {
+    let mock = Mock::load(options()).unwrap();
+    assert_eq!(mock.now(), "2026-06-15T09:00:00Z");
+    for (rest, count) in [
+        ("/users", 9),
+        ("/groups", 5),
+        ("/servicePrincipals", 3),
+        ("/identity/conditionalAccess/policies", 3),
+        ("/identityProtection/riskyUsers", 3),
+        ("/auditLogs/signIns", 3),
+        ("/auditLogs/signins", 3),
+    ] {
+        assert_eq!(rows(&mock, rest).await.len(), count, "{rest}");
+    }
+    let users = rows(
+        &mock,
+        "/users?$select=displayName,accountEnabled,onPremisesSyncEnabled,mail,employeeId",
+    )
+    .await;
+    assert!(users.iter().all(|user| user["accountEnabled"] == true));
+    assert!(!names(&users).contains(&"Henry Park"));
+    let unsynced: Vec<_> = users
+        .iter()
+        .filter(|user| user["onPremisesSyncEnabled"] != true)
+        .cloned()
+        .collect();
+    assert_eq!(names(&unsynced), ["Svc-Monitoring"]);
+    assert_eq!(unsynced[0]["mail"], Json::Null);
+}
+
+#[tokio::test]
+async fn pages_join_to_the_whole_without_loss_or_repetition() {
+    let mock = Mock::load(MockOptions {
+        scale: 1_200,
+        ..options()
+    })
+    .unwrap();
+    for (rest, count, pages) in [
+        ("/users", 1_209, 13),
+        ("/users?$top=999", 1_209, 2),
+        ("/users?$top=100&$select=id,signInActivity", 1_209, 13),
+        ("/users?$top=999&$select=id,signInActivity", 1_209, 3),
+        ("/users?$top=93&$select=id", 1_209, 13),
+        ("/users?$top=403&$select=id", 1_209, 3),
+        ("/users?$filter=accountEnabled%20eq%20false&$select=id&$top=50", 171, 4),
+        ("/identityProtection/riskyUsers?$top=2", 3, 2),
+        ("/auditLogs/signIns?$top=1", 3, 3),
+    ] {
+        let (rows, walked) = walk(&mock, rest).await;
+        assert_eq!((rows.len(), ids(&rows).len(), walked), (count, count, pages), "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_page_may_have_a_next_link() {
+    let overlay = tempfile::tempdir().unwrap();
+    std::fs::create_dir(overlay.path().join("graph")).unwrap();
+    std::fs::write(
+        overlay.path().join("graph/tenant.json"),
+        r#"{"empty_pages": {"users": [1, 3]}}"#,
+    )
+    .unwrap();
+    let mock = Mock::load(MockOptions {
+        overlays: vec![overlay.path().to_owned()],
+        ..options()
+    })
+    .unwrap();
+    let (status, body) = graph(&mock, "/users?$top=5").await;
+    assert_eq!((status, body["value"].as_array().unwrap().len()), (StatusCode::OK, 0));
+    let (rows, pages) = walk(&mock, "/users?$top=5").await;
+    assert_eq!((ids(&rows).len(), rows.len(), pages), (9, 9, 4));
+}
+
+#[tokio::test]
+async fn a_next_link_is_the_vendors() {
+    let mock = Mock::load(options()).unwrap();
+    let (_, body) = graph(
+        &mock,
+        "/users?$select=id,mail&$top=4&$filter=accountEnabled%20eq%20true",
+    )
+    .await;
+    let link = body["@odata.nextLink"].as_str().unwrap();
+    let start = "https://graph.microsoft.com/v1.0/users?$select=id%2Cmail&$top=4&$filter=accountEnabled%20eq%20true&$skiptoken=";
+    assert!(link.starts_with(start), "{link}");
+    let (_, body) = graph(&mock, "/auditLogs/signIns?$top=1").await;
+    let link = body["@odata.nextLink"].as_str().unwrap();
+    assert!(
+        link.starts_with("https://graph.microsoft.com/v1.0/auditLogs/signins?$top=1&$skiptoken="),
+        "{link}"
+    );
+    let token = link.rsplit_once('=').unwrap().1;
+    let (status, body) = graph(
+        &mock,
+        &format!("/auditLogs/signIns?$filter=riskState%20eq%20'none'&$skiptoken={token}"),
+    )
+    .await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (StatusCode::BAD_REQUEST, &json!("Directory_ExpiredPageToken"))
+    );
+}
+
+#[tokio::test]
+async fn without_select_an_account_does_not_say_whether_it_is_enabled() {
+    let mock = Mock::load(options()).unwrap();
+    let user = &rows(&mock, "/users?$top=1").await[0];
+    let keys: BTreeSet<_> = user.as_object().unwrap().keys().map(String::as_str).collect();
+    let default = BTreeSet::from([
+        "businessPhones",
+        "displayName",
+        "givenName",
+        "id",
+        "jobTitle",
+        "mail",
+        "mobilePhone",
+        "officeLocation",
+        "preferredLanguage",
+        "surname",
+        "userPrincipalName",
+    ]);
+    assert_eq!(keys, default);
+    let (_, user) = graph(
+        &mock,
+        "/users/Bob.Martinez@NEXUS.corp?$select=accountEnabled,jobTitle,employeeId",
+    )
+    .await;
+    assert_eq!(
+        (&user["accountEnabled"], &user["employeeId"]),
+        (&json!(true), &json!("EMP-1002"))
+    );
+    assert_eq!(user.get("id"), None);
+}
+
+#[tokio::test]
+async fn a_filter_keeps_what_it_says() {
+    let mock = Mock::load(hostile()).unwrap();
+    for (rest, expected) in [
+        (
+            "/users?$filter=userPrincipalName eq 'ALICE.johnson@nexus.corp'",
+            vec!["Alice Johnson"],
+        ),
+        (
+            "/users?$filter=mail eq 'apostrophe.o''test@nexus.corp'",
+            vec!["Ãpostrophe O'Test"],
+        ),
+        (
+            "/users?$filter=mail eq 'shared@nexus.corp'&$top=2",
+            vec!["Shared Mailbox One", "Shared Mailbox Two"],
+        ),
+        ("/users?$filter=accountEnabled eq false", vec!["Disabled Account"]),
+        (
+            "/users?$filter=onPremisesSyncEnabled eq false",
+            vec!["Disabled Account"],
+        ),
+        ("/users?$filter=mail eq null", vec!["Svc-Monitoring", "Mailless Member"]),
+        ("/users?$filter=userType eq 'Guest'", vec!["Guest External"]),
+        (
+            "/users?$filter=userPrincipalName eq '$dollar@nexus.corp'",
+            vec!["Dollar Sign"],
+        ),
+        (
+            "/users?$filter=startswith(displayName,'al') or startsWith(displayName,'bo')",
+            vec!["Alice Johnson", "Bob Martinez"],
+        ),
+        (
+            "/users?$filter=(department eq 'HR' or department eq 'Sales') and jobTitle eq 'HR Director'",
+            vec!["Grace Lee"],
+        ),
+        (
+            "/users?$filter=department eq 'Sales' or department eq 'HR' and jobTitle eq 'HR Director'",
+            vec!["David Kim", "Grace Lee"],
+        ),
+        (
+            "/users?$filter=employeeId in ('EMP-1009','EMP-1004')",
+            vec!["David Kim", "Taylor Brooks"],
+        ),
+        (
+            "/users?$filter=createdDateTime ge 2023-01-01T00:00:00Z and employeeId eq null and mail eq null",
+            vec!["Svc-Monitoring", "Mailless Member"],
+        ),
+        ("/users?$filter=displayName eq 'nobody'", vec![]),
+    ] {
+        assert_eq!(names(&rows(&mock, &rest.replace(' ', "%20")).await), expected, "{rest}");
+    }
+    for (rest, expected) in [
+        ("riskState eq 'atRisk'", vec!["Bob Martinez"]),
+        (
+            "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'",
+            vec!["Bob Martinez", "Disabled Account"],
+        ),
+    ] {
+        let rest = format!(
+            "/identityProtection/riskyUsers?$top=500&$filter={}",
+            rest.replace(' ', "%20")
+        );
+        let found = rows(&mock, &rest).await;
+        let found: Vec<_> = found
+            .iter()
+            .map(|row| row["userDisplayName"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, expected, "{rest}");
+    }
+    let failed = rows(&mock, "/auditLogs/signIns?$filter=status/errorCode%20eq%2050126").await;
+    assert_eq!(
+        (failed.len(), &failed[0]["location"]["countryOrRegion"]),
+        (1, &json!("RU"))
+    );
+}
+
+#[tokio::test]
+async fn what_the_vendor_refuses_is_refused_with_its_code() {
+    let mock = Mock::load(hostile()).unwrap();
+    for (rest, status, code) in [
+        ("/users?$select=id,shoeSize", 400, "BadRequest"),
+        ("/users?$select=hireDate", 501, "NotImplemented"),
+        ("/users?$top=1000", 400, "Request_BadRequest"),
+        ("/users?$top=0", 400, "Request_BadRequest"),
+        ("/users?$top=many", 400, "Request_BadRequest"),
+        ("/users?$top=-1", 400, "Request_BadRequest"),
+        ("/identityProtection/riskyUsers?$top=999", 400, "Request_BadRequest"),
+        ("/users?$skiptoken=abc", 400, "Directory_ExpiredPageToken"),
+        ("/users?$count=true", 400, "Request_UnsupportedQuery"),
+        ("/users?$filter=accountEnabled ne true", 400, "Request_UnsupportedQuery"),
+        (
+            "/users?$filter=not accountEnabled eq true",
+            400,
+            "Request_UnsupportedQuery",
+        ),
+        ("/users?$filter=endswith(mail,'corp')", 400, "Request_UnsupportedQuery"),
+        ("/users?$filter=aboutMe eq 'x'", 400, "Request_UnsupportedQuery"),
+        ("/users?$filter=mail eq", 400, "BadRequest"),
+        ("/users?$filter=mail eq 'a' or", 400, "BadRequest"),
+        ("/users?$filter=mail eq 'o'brien'", 400, "BadRequest"),
+        ("/users?$filter=(mail eq 'a'", 400, "BadRequest"),
+        ("/users?$filter=mail is 'a'", 400, "BadRequest"),
+        ("/users/nobody@nexus.corp", 404, "Request_ResourceNotFound"),
+        (
+            "/users/00000000-0000-0000-0000-000000000000",
+            404,
+            "Request_ResourceNotFound",
+        ),
+        ("/users/$dollar@nexus.corp", 400, "Request_BadRequest"),
+        ("/groups/engineering/members", 400, "Request_BadRequest"),
+        (
+            "/groups/00000000-0000-0000-0000-000000000000/members",
+            404,
+            "Request_ResourceNotFound",
+        ),
+    ] {
+        let (found, body) = graph(&mock, &rest.replace(' ', "%20")).await;
+        assert_eq!(
+            (found.as_u16(), &body["error"]["code"]),
+            (status, &json!(code)),
+            "{rest}: {body}"
+        );
+        assert_eq!(body["error"]["innerError"]["date"], "2026-06-15T09:00:00", "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn an_advanced_query_needs_the_header_and_the_count() {
+    let mock = Mock::load(hostile()).unwrap();
+    let url = format!("{GRAPH}/users?$filter=accountEnabled%20ne%20true&$count=true&$top=5");
+    let (status, _, body) = get(&mock, &url, &[("ConsistencyLevel", "eventual")]).await;
+    assert_eq!((status, &body["@odata.count"]), (StatusCode::OK, &json!(1)));
+    let (_, _, body) = get(
+        &mock,
+        &format!("{GRAPH}/users?$count=true&$top=5"),
+        &[("ConsistencyLevel", "eventual")],
+    )
+    .await;
+    assert_eq!(body["@odata.count"], 18);
+    let next = body["@odata.nextLink"].as_str().unwrap();
+    let (status, _, body) = get(&mock, next, &[("ConsistencyLevel", "eventual")]).await;
+    assert_eq!((status, body.get("@odata.count")), (StatusCode::OK, None));
+    assert_eq!(
+        get(&mock, next, &[]).await.0,
+        StatusCode::BAD_REQUEST,
+        "the header is sent again, or the page is refused"
+    );
+}
+
+#[tokio::test]
+async fn a_guest_is_found_under_its_whole_name() {
+    let mock = Mock::load(hostile()).unwrap();
+    let (status, user) = graph(
+        &mock,
+        "/users/guest_partner.example%23EXT%23@nexuscorp.onmicrosoft.com?$select=userType",
+    )
+    .await;
+    assert_eq!((status, &user["userType"]), (StatusCode::OK, &json!("Guest")));
+    let (status, _) = graph(&mock, "/users/guest_partner.example").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn members_are_direct_and_a_missing_permission_leaves_their_ids() {
+    let mock = Mock::load(options()).unwrap();
+    let groups = rows(&mock, "/groups?$select=id,displayName").await;
+    let id = |name: &str| {
+        groups.iter().find(|group| group["displayName"] == name).unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let rest = format!(
+        "/groups/{}/members?$select=id,displayName,userPrincipalName,mail",
+        id("VPN Users")
+    );
+    let members = rows(&mock, &rest).await;
+    assert_eq!(
+        names(&members),
+        [
+            "Alice Johnson",
+            "Bob Martinez",
+            "David Kim",
+            "Taylor Brooks",
+            "IT Operations"
+        ]
+    );
+    assert_eq!(members[4]["@odata.type"], "#microsoft.graph.group");
+
+    let url = format!("{GRAPH}/groups/{}/members", id("IT Operations"));
+    let (_, _, plain) = get(&mock, &url, &[]).await;
+    let (_, _, full) = get(
+        &mock,
+        &format!("{url}?$count=true"),
+        &[("ConsistencyLevel", "eventual")],
+    )
+    .await;
+    assert_eq!(plain["value"].as_array().unwrap().len(), 3);
+    assert_eq!(full["@odata.count"], 4);
+
+    let overlay = tempfile::tempdir().unwrap();
+    std::fs::create_dir(overlay.path().join("graph")).unwrap();
+    std::fs::write(
+        overlay.path().join("graph/tenant.json"),
+        r#"{"members_readable": false, "denied": ["users"]}"#,
+    )
+    .unwrap();
+    let mock = Mock::load(MockOptions {
+        overlays: vec![overlay.path().to_owned()],
+        ..options()
+    })
+    .unwrap();
+    let members = rows(&mock, &rest).await;
+    assert_eq!(members.len(), 5);
+    assert!(
+        members
+            .iter()
+            .all(|member| member["id"].is_string() && member["displayName"].is_null())
+    );
+    let (status, body) = graph(&mock, "/users").await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (StatusCode::FORBIDDEN, &json!("Authorization_RequestDenied"))
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_no_route_knows_is_an_error() {
+    let mock = Mock::load(options()).unwrap();
+    for (method, url) in [
+        ("GET", "https://graph.microsoft.com/v1.0/me"),
+        ("GET", "https://graph.microsoft.com/v1.0/Users"),
+        ("GET", "https://graph.microsoft.com/v1.0/users/"),
+        ("GET", "https://graph.microsoft.com/beta/users"),
+        ("GET", "https://graph.microsoft.com:8443/v1.0/users"),
+        ("GET", "https://graph.microsoft.com/v1.0/users?$orderby=displayName"),
+        ("GET", "https://graph.microsoft.com/v1.0/users?%24expand=manager"),
+        (
+            "DELETE",
+            "https://graph.microsoft.com/v1.0/users/alice.johnson@nexus.corp",
+        ),
+        ("GET", "https://graph.microsoft.us/v1.0/users"),
+    ] {
+        let found = mock.send(&request(method, url, &[])).await;
+        assert!(matches!(found, Err(WireError::NoRoute { .. })), "{method} {url}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_credential_is_not_authenticated() {
+    let mock = Mock::load(options()).unwrap();
+    let request = Request {
+        credential: None,
+        ..request("GET", &format!("{GRAPH}/users"), &[])
+    };
+    let reply = mock.send(&request).await.unwrap();
+    assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
+    assert!(String::from_utf8_lossy(reply.body()).contains("InvalidAuthenticationToken"));
+}
+
+#[tokio::test]
+async fn a_fault_strikes_the_request_it_names_and_no_other() {
+    let mock = Mock::load(options()).unwrap();
+    let limited = Misbehaviour::Status {
+        status: 429,
+        retry_after: Some("7".to_owned()),
+    };
+    mock.inject(fault("graph/users", 2, limited));
+    mock.inject(fault(
+        "graph/risky-users",
+        1,
+        Misbehaviour::Status {
+            status: 429,
+            retry_after: None,
+        },
+    ));
+    let url = format!("{GRAPH}/users");
+    assert_eq!(get(&mock, &url, &[]).await.0, StatusCode::OK);
+    let (status, headers, body) = get(&mock, &url, &[]).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (StatusCode::TOO_MANY_REQUESTS, &json!("TooManyRequests"))
+    );
+    assert_eq!(headers[RETRY_AFTER], "7");
+    assert_eq!(get(&mock, &url, &[]).await.0, StatusCode::OK);
+    let (status, headers, _) = get(&mock, &format!("{GRAPH}/identityProtection/riskyUsers"), &[]).await;
+    assert_eq!(
+        (status, headers.get(RETRY_AFTER)),
+        (StatusCode::TOO_MANY_REQUESTS, None)
+    );
+    assert_eq!((mock.count("graph/users"), mock.count("graph/groups")), (3, 0));
+}
+
+#[tokio::test]
+async fn every_misbehaviour_shows_in_process() {
+    let mock = Mock::load(options()).unwrap();
+    let url = format!("{GRAPH}/users?$top=3");
+    let send = async |does| {
+        mock.inject(fault("graph/*", 1, does));
+        tokio::time::timeout(Duration::from_millis(200), mock.send(&request("GET", &url, &[]))).await
+    };
+    assert!(send(Misbehaviour::Stall).await.is_err());
+    assert!(send(Misbehaviour::StallBody).await.is_err());
+    assert!(matches!(
+        send(Misbehaviour::Torn).await,
+        Ok(Err(WireError::BadReply(BadReply::Torn)))
+    ));
+    assert!(matches!(
+        send(Misbehaviour::Reset).await,
+        Ok(Err(WireError::Unreachable(_)))
+    ));
+    let reply = send(Misbehaviour::ExpiredToken).await.unwrap().unwrap();
+    assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
+    let reply = send(Misbehaviour::Html { status: 503 }).await.unwrap().unwrap();
+    assert_eq!(
+        (reply.status(), reply.headers()[CONTENT_TYPE].to_str().unwrap()),
+        (StatusCode::SERVICE_UNAVAILABLE, "text/html; charset=utf-8")
+    );
+    let reply = send(Misbehaviour::Oversized { bytes: 1 << 20 }).await.unwrap().unwrap();
+    assert!(reply.body().len() > 1 << 20 && serde_json::from_slice::<Json>(reply.body()).is_ok());
+    let reply = send(Misbehaviour::WrongJson).await.unwrap().unwrap();
+    assert!(serde_json::from_slice::<Json>(reply.body()).is_err());
+    let elsewhere = json!("https://graph.evil.test/v1.0/users?$skiptoken=x");
+    let reply = send(Misbehaviour::Set {
+        pointer: "/@odata.nextLink".to_owned(),
+        value: elsewhere.clone(),
+    })
+    .await
+    .unwrap()
+    .unwrap();
+    let body: Json = serde_json::from_slice(reply.body()).unwrap();
+    assert_eq!(
+        (&body["@odata.nextLink"], body["value"].as_array().unwrap().len()),
+        (&elsewhere, 3)
+    );
+}
+
+#[test]
+fn faults_are_written_in_toml() {
+    #[derive(serde::Deserialize)]
+    struct File {
+        fault: Vec<Fault>,
+    }
+    let text = r#"
+        fault = [
+            { route = "graph/users", at = 3, does = "torn" },
+            { route = "graph/*", times = 0, does = { status = { status = 429, retry-after = "7" } } },
+            { route = "graph/users", does = { set = { pointer = "/@odata.nextLink", value = "https://x.test/" } } },
+        ]
+    "#;
+    let file: File = toml::from_str(text).unwrap();
+    assert_eq!(file.fault[0], fault("graph/users", 3, Misbehaviour::Torn));
+    assert_eq!((file.fault[1].at, file.fault[1].times), (1, 0));
+    assert!(toml::from_str::<File>("fault = [{ route = 'a/b', does = 'explode' }]").is_err());
+    assert!(toml::from_str::<File>("fault = [{ route = 'a/b', does = 'torn', when = 2 }]").is_err());
+}
+
+/// One upstream in a directory of its own.
+fn upstream(routes: &str) -> (tempfile::TempDir, Result<Mock, MockError>) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("clock.toml"), "now = \"2026-06-15T09:00:00Z\"").unwrap();
+    std::fs::create_dir(dir.path().join("up")).unwrap();
+    std::fs::write(dir.path().join("up/things.json"), r#"[{"id": 1}, {"id": 2}]"#).unwrap();
+    std::fs::write(dir.path().join("up/routes.toml"), routes).unwrap();
+    let mock = Mock::load(MockOptions::new(dir.path()));
+    (dir, mock)
+}
+
+#[test]
+fn a_mistake_in_a_file_shows_when_it_is_loaded() {
+    let route = |reply: &str| {
+        format!("hosts = ['a.test']\n[[route]]\nname = 'x'\nmethod = 'GET'\npath = '/x'\nreply = '''{reply}'''\n")
+    };
+    assert!(upstream(&route("{status: 200, body: .tables.things}")).1.is_ok());
+    for (routes, expected) in [
+        (route(".["), "expected"),
+        (route("nothing"), "unknown filter nothing"),
+        (route("$secret"), "unknown variable $secret"),
+        (route("{}") + "colour = 1\n", "colour"),
+        (route("{}").replace("'/x'", "'x'"), "must start with /"),
+        (route("{}").replace("'/x'", "'/x{id}'"), "whole segment"),
+        (route("{}").replace("name = 'x'\n", ""), "name"),
+        (route("{}").replace("reply", "ignored"), "ignored"),
+        (
+            route("{}") + "[[route]]\nname = 'x'\nmethod = 'GET'\npath = '/y'\nreply = '{}'\n",
+            "taken",
+        ),
+    ] {
+        let error = upstream(&routes).1.map(drop).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_expression_that_does_not_answer_is_an_error_and_reaches_nothing_outside() {
+    for reply in [
+        "empty",
+        "{status: 200}, {status: 200}",
+        "{status: 99}",
+        "{stat: 200}",
+        "error(\"x\")",
+        "env",
+        "now",
+        "halt",
+        "{status: 200, body: 1, text: \"x\"}",
+        "null",
+        "{status: 200, headers: {\"a b\": \"c\"}}",
+    ] {
+        let routes =
+            format!("hosts = ['a.test']\n[[route]]\nname = 'x'\nmethod = 'GET'\npath = '/x'\nreply = '''{reply}'''\n");
+        let (_dir, mock) = upstream(&routes);
+        let found = mock.unwrap().send(&request("GET", "https://a.test/x", &[])).await;
+        assert!(matches!(found, Err(WireError::BadMock(_))), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_sees_its_request_and_matches_segments_decoded() {
+    let routes = r#"
+        hosts = ["*.a.test:8443"]
+        [[route]]
+        name = "entry"
+        method = "GET"
+        path = "/HPD:Help%20Desk/{id}"
+        query = ["q"]
+        reply = '{status: 200, headers: {"x-b": "c"}, body: {id: .request.params.id, q: $request.query.q, h: .request.headers, n: (.tables.things | length)}}'
+    "#;
+    let (_dir, mock) = upstream(routes);
+    let mock = mock.unwrap();
+    let (status, headers, body) = get(
+        &mock,
+        "https://eu.a.test:8443/HPD:Help%20Desk/a%23b?q=%27x%27",
+        &[("x-a", "1")],
+    )
+    .await;
+    assert_eq!((status, headers["x-b"].to_str().unwrap()), (StatusCode::OK, "c"));
+    assert_eq!(body, json!({"id": "a#b", "q": "'x'", "h": {"x-a": "1"}, "n": 2}));
+    for url in [
+        "https://a.test:8443/HPD:Help%20Desk/1",
+        "https://x.eu.a.test:8443/HPD:Help%20Desk/1",
+        "https://eu.a.test/HPD:Help%20Desk/1",
+    ] {
+        assert!(
+            matches!(
+                mock.send(&request("GET", url, &[])).await,
+                Err(WireError::NoRoute { .. })
+            ),
+            "{url}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_same_request_gets_the_same_bytes() {
+    let (one, other) = (Mock::load(hostile()).unwrap(), Mock::load(hostile()).unwrap());
+    for rest in [
+        "/users?$top=4&$select=id,displayName",
+        "/auditLogs/signIns",
+        "/users/nobody",
+    ] {
+        let asked = request("GET", &format!("{GRAPH}{rest}"), &[]);
+        let (one, other) = (one.send(&asked).await.unwrap(), other.send(&asked).await.unwrap());
+        assert_eq!((one.headers(), one.body()), (other.headers(), other.body()), "{rest}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn measure() {
+    let start = Instant::now();
+    let mock = Mock::load(options()).unwrap();
+    println!("load {:?}", start.elapsed());
+    let asked = request("GET", &format!("{GRAPH}/users?$top=5"), &[]);
+    let start = Instant::now();
+    for _ in 0..100 {
+        mock.send(&asked).await.unwrap();
+    }
+    println!("send {:?}", start.elapsed() / 100);
+    let start = Instant::now();
+    let mock = Mock::load(MockOptions {
+        scale: 50_000,
+        ..options()
+    })
+    .unwrap();
+    println!("load 50000 {:?}", start.elapsed());
+    let start = Instant::now();
+    let (rows, pages) = walk(&mock, "/users?$top=999").await;
+    println!("walk {} in {pages}: {:?}", rows.len(), start.elapsed());
+    let start = Instant::now();
+    let (rows, pages) = walk(&mock, "/users?$top=999&$filter=accountEnabled%20eq%20false").await;
+    println!("filter {} in {pages}: {:?}", rows.len(), start.elapsed());
+}

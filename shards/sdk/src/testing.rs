@@ -1,0 +1,145 @@
+//! A stand-in for the host, for native tests of a shard.
+//!
+//! ```ignore
+//! let fake = Fake::replies([reply(200, r#"{"value":[]}"#)]);
+//! let seen = fake.call(TOOLS, "entra_list_users", json!({ "limit": 5 }))?;
+//! assert!(seen.complete);
+//! assert_eq!(fake.sent()[0].method, "GET");
+//! ```
+//!
+//! It records what is sent and answers what it was told to. It grants everything and checks no schema: policy and limits
+//! are the host's, and are tested there.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{Answered, Call, Content, Entry, Level, RawRequest, Refusal, Reply, Resumed, ToolError};
+
+type Upstream = dyn Fn(&RawRequest) -> Result<Reply, Refusal>;
+
+/// The host, as a test sees it.
+#[derive(Clone)]
+pub struct Fake {
+    host: Host,
+    resumed: Option<Resumed>,
+}
+
+/// What a tool returned, with its data read back from the JSON text that would have left the shard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The data; null if there was none.
+    pub data: Value,
+    /// Blocks.
+    pub content: Vec<Content>,
+    /// Whether everything asked for is there.
+    pub complete: bool,
+    /// What was said beside the data.
+    pub notes: Vec<String>,
+}
+
+/// A reply without headers.
+pub fn reply(status: u16, body: &str) -> Result<Reply, Refusal> {
+    Ok(Reply { status, body: body.as_bytes().to_vec(), ..Reply::default() })
+}
+
+impl Fake {
+    /// Upstreams that answer by looking at the request.
+    pub fn answering(upstream: impl Fn(&RawRequest) -> Result<Reply, Refusal> + 'static) -> Self {
+        let host = Host { upstream: Rc::new(upstream), seen: Rc::default(), now: Duration::from_secs(1_785_000_000) };
+        Self { host, resumed: None }
+    }
+
+    /// Upstreams that answer in this order, whatever is asked, and are then out of reach.
+    pub fn replies(replies: impl IntoIterator<Item = Result<Reply, Refusal>>) -> Self {
+        let queue = RefCell::new(replies.into_iter().collect::<VecDeque<_>>());
+        Self::answering(move |_| queue.borrow_mut().pop_front().unwrap_or(Err(Refusal::Unreachable)))
+    }
+
+    /// The person has answered: the next call goes on.
+    #[must_use]
+    pub fn resumed(mut self, resumed: Resumed) -> Self {
+        self.resumed = Some(resumed);
+        self
+    }
+
+    /// A call to hand to a function under test.
+    pub fn context(&self) -> Call {
+        Call {
+            host: self.host.clone(),
+            id: "00000000-0000-7000-8000-000000000000".to_owned(),
+            remaining: Duration::from_secs(30),
+            resumed: self.resumed.clone(),
+        }
+    }
+
+    /// Calls a tool by name. Panics if there is none, or if it asks instead of answering.
+    #[expect(clippy::expect_used, reason = "a test that is wrong itself should stop")]
+    pub fn call(&self, tools: &[Entry], name: &str, arguments: Value) -> Result<Seen, ToolError> {
+        match self.outcome(tools, name, &arguments)? {
+            Answered::Done { data, content, complete, notes } => {
+                let data = data.map_or(Value::Null, |text| serde_json::from_str(&text).expect("data is JSON"));
+                Ok(Seen { data, content, complete, notes })
+            }
+            Answered::Ask { .. } => unreachable!("{name} asks the person"),
+        }
+    }
+
+    /// Calls a tool by name, questions included. Panics if there is none.
+    #[expect(clippy::expect_used, reason = "a test that is wrong itself should stop")]
+    pub fn outcome(&self, tools: &[Entry], name: &str, arguments: &Value) -> Result<Answered, ToolError> {
+        let tool = tools.iter().find(|tool| tool.name() == name).expect("a tool of this name");
+        tool.call(&arguments.to_string(), &self.context())
+    }
+
+    /// What was sent, in order.
+    pub fn sent(&self) -> Vec<RawRequest> {
+        self.host.seen.borrow().sent.clone()
+    }
+
+    /// What was logged, in order.
+    pub fn logged(&self) -> Vec<(Level, String)> {
+        self.host.seen.borrow().logged.clone()
+    }
+
+    /// The progress reported, in order.
+    pub fn progressed(&self) -> Vec<(f64, Option<f64>)> {
+        self.host.seen.borrow().progressed.clone()
+    }
+}
+
+#[derive(Default)]
+struct Crossings {
+    sent: Vec<RawRequest>,
+    logged: Vec<(Level, String)>,
+    progressed: Vec<(f64, Option<f64>)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Host {
+    upstream: Rc<Upstream>,
+    seen: Rc<RefCell<Crossings>>,
+    now: Duration,
+}
+
+impl Host {
+    pub(crate) fn exchange(&self, request: &RawRequest) -> Result<Reply, Refusal> {
+        self.seen.borrow_mut().sent.push(request.clone());
+        (self.upstream)(request)
+    }
+
+    pub(crate) fn progress(&self, done: f64, total: Option<f64>, _message: Option<&str>) {
+        self.seen.borrow_mut().progressed.push((done, total));
+    }
+
+    pub(crate) fn log(&self, level: Level, line: &str) {
+        self.seen.borrow_mut().logged.push((level, line.to_owned()));
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.now
+    }
+}

@@ -1,0 +1,3 @@
+module nexus.invalid/guest-go
+
+go 1.24

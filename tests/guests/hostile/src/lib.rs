@@ -1,0 +1,18 @@
+//! Tools that each try one escape. Each is as blunt as it can be: the host must hold without the SDK's help.
+
+mod carry;
+mod crash;
+mod lie;
+mod reach;
+
+use carry::{echo, error, log, progress};
+use crash::{eat_memory, endless_loop, panic, recurse, sleep, trap};
+use lie::{bad_json, bad_schema, output};
+use reach::{fetch, flood};
+
+nexus_shard::shard! {
+    tools: [
+        fetch, flood, endless_loop, sleep, eat_memory, recurse, trap, panic, output, bad_json, bad_schema, echo, error, log,
+        progress,
+    ],
+}

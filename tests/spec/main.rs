@@ -1,0 +1,6 @@
+//! What Nexus promises, as tests. Each file is one promise or one reader of it; the names say what holds.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod call;

@@ -1,0 +1,270 @@
+//! Runs Nexus as its users do: as a program with a settings file, over MCP, and through the files it writes.
+//!
+//! Each `Nexus` has a folder of its own, a ledger of its own and free ports, so tests need no order and share nothing
+//! but the components that `just build-shards` and `just build-guests` made, and their compiled form.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub mod mcp;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take before a test calls it stuck. Generous: it is no measurement.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn repo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Where the shards of this repository were built.
+pub fn shards() -> PathBuf {
+    built("shards")
+}
+
+/// The folder that holds one guest's folder: `guests/<name>` was copied alone, so that no other guest is loaded.
+pub fn guest(name: &str) -> PathBuf {
+    built("guests").join(name)
+}
+
+fn built(what: &str) -> PathBuf {
+    let folder = repo().join("target").join(what);
+    assert!(folder.is_dir(), "{} is not there: run `just build-shards build-guests`", folder.display());
+    folder
+}
+
+/// One installation of Nexus: a folder, its settings, and its environment.
+pub struct Nexus {
+    pub dir: TempDir,
+    settings: toml::Table,
+    env: BTreeMap<String, String>,
+}
+
+impl Nexus {
+    /// Mock mode, no shards, everything in a folder of its own.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("shards")).unwrap();
+        let mut settings = toml::Table::new();
+        let mut set = |key: &str, value: toml::Value| drop(settings.insert(key.into(), value));
+        set("mock", true.into());
+        set("shards", vec!["shards"].into());
+        set("ledger", "ledger.jsonl".into());
+        set("cache", repo().join("target/test-cache").display().to_string().into());
+        let upstreams = toml::Table::from_iter([("data", repo().join("mock-data").display().to_string())].map(|(k, v)| (k.to_owned(), v.into())));
+        set("mock-upstreams", upstreams.into());
+        Self { dir, settings, env: BTreeMap::new() }
+    }
+
+    /// With the identity shard.
+    pub fn identity() -> Self {
+        Self::new().with_shard(&shards().join("identity"))
+    }
+
+    /// With one guest of `tests/guests`.
+    pub fn with_guest(self, name: &str) -> Self {
+        let folder = guest(name);
+        self.with_shard(&folder)
+    }
+
+    /// With a copy of a built shard's folder.
+    pub fn with_shard(self, folder: &Path) -> Self {
+        self.with_shard_as(folder, folder.file_name().unwrap(), |manifest| manifest)
+    }
+
+    /// With a copy whose manifest was edited.
+    pub fn with_shard_as(self, folder: &Path, name: impl AsRef<OsStr>, edit: impl FnOnce(String) -> String) -> Self {
+        let copy = self.dir.path().join("shards").join(name.as_ref());
+        fs::create_dir_all(&copy).unwrap();
+        for entry in fs::read_dir(folder).unwrap() {
+            let file = entry.unwrap().path();
+            fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+        }
+        let manifest = copy.join("shard.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        fs::write(&manifest, edit(text)).unwrap();
+        self
+    }
+
+    /// A value at a dotted path of the settings file.
+    pub fn set(mut self, path: &str, value: impl Into<toml::Value>) -> Self {
+        let mut table = &mut self.settings;
+        let (folders, key) = path.rsplit_once('.').map_or((Vec::new(), path), |(folders, key)| (folders.split('.').collect(), key));
+        for folder in folders {
+            table = table.entry(folder).or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap();
+        }
+        table.insert(key.into(), value.into());
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn ledger_file(&self) -> PathBuf {
+        self.path("ledger.jsonl")
+    }
+
+    /// The program with this installation's settings and nothing of the surrounding environment.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let file = self.path("nexus.toml");
+        fs::write(&file, toml::to_string(&self.settings).unwrap()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
+        command.env_clear().envs(&self.env).current_dir(self.dir.path());
+        command.arg("--config").arg(file).args(args);
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// `nexus call TOOL --json`: the answer as one JSON object.
+    pub fn call(&self, tool: &str, arguments: Value) -> Called {
+        let ran = self.run(&["call", tool, "--json", "--args", &arguments.to_string()]);
+        let answer = serde_json::from_str(&ran.stdout).unwrap_or(Value::Null);
+        Called { ran, answer }
+    }
+
+    /// Every line of the ledger.
+    pub fn ledger(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.ledger_file()).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// `nexus serve` over HTTP on a free port.
+    pub fn serve(&self) -> Serving {
+        Serving::start(self.command(&["serve", "--bind", "127.0.0.1:0"]))
+    }
+
+    /// `nexus serve --stdio`.
+    pub fn stdio(&self) -> mcp::Stdio {
+        mcp::Stdio::start(self.command(&["serve", "--stdio"]))
+    }
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// One `nexus call`.
+#[derive(Debug)]
+pub struct Called {
+    pub ran: Ran,
+    pub answer: Value,
+}
+
+impl Called {
+    pub fn data(&self) -> &Value {
+        assert_eq!(self.ran.code, Some(0), "{self:#?}");
+        &self.answer["data"]
+    }
+
+    /// The code of the error that it must have ended with.
+    pub fn error(&self) -> &str {
+        assert_eq!(self.ran.code, Some(1), "{self:#?}");
+        self.answer["error"]["code"].as_str().unwrap()
+    }
+}
+
+/// A server that ends with the test.
+pub struct Serving {
+    pub url: String,
+    child: Child,
+    log: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+impl Serving {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (found, url) = std::sync::mpsc::channel();
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if let Some(at) = line.find("http://127.0.0.1:") {
+                    let url = line[at..].split_whitespace().next().unwrap_or_default();
+                    let url: String = url.chars().take_while(|c| !c.is_control()).collect();
+                    let _ = found.send(url);
+                }
+                kept.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        let url = url.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("did not start: {}", log.lock().unwrap()));
+        Self { url, child, log }
+    }
+
+    pub fn client(&self) -> mcp::Http {
+        mcp::Http::new(&self.url)
+    }
+
+    /// What it has said on standard error so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: nothing is flushed, nothing is closed.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and what it printed on standard output.
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut stdout = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        (self.child.wait().unwrap().code(), stdout)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something is so.
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < PATIENCE, "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Arguments of `hostile_fetch`.
+pub fn get(url: &str) -> Value {
+    json!({ "method": "GET", "url": url })
+}
