@@ -71,6 +71,7 @@ test *args: build-guests
 # Formatting, lints, dependencies: what must hold before a commit.
 check: && deny
     cargo fmt --all --check
+    cargo fmt --check --manifest-path tests/guests/c/bindgen/Cargo.toml
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # Licences, sources and versions of dependencies.
@@ -78,7 +79,7 @@ deny:
     @if command -v cargo-deny >/dev/null; then \
         cargo-deny --locked check bans licenses sources; \
     else \
-        echo "cargo-deny is not installed (./bootstrap deny installs it); the test \`dependencies\` holds the same rules" >&2; \
+        echo "cargo-deny is missing: ./bootstrap deny installs it; the test named dependencies covers the rest" >&2; \
     fi
 
 # Formats the Rust code.

@@ -71,13 +71,12 @@ def selection($kind; $single): $tables.kinds[$kind] as $known
         else refuse(501; "NotImplemented"; "This operation target is not yet supported.") end] | unique_by(.)
     end;
 
-# Selected properties of a row, null where the row has none; all that it has where none are named. An annotation is not a
-# property and stays.
+# Selected properties of a row, null where the row has none; all that it has where none are named. The type is no property
+# and stays.
 def project($names): . as $row
   | if $names == null then $row
-    else
-      reduce ($row | keys_unsorted[] | select(startswith("@"))) as $annotation ({}; .[$annotation] = $row[$annotation])
-      | reduce $names[] as $name (.; .[$name] = $row[$name])
+    else reduce $names[] as $name (
+      if has("@odata.type") then {"@odata.type": $row["@odata.type"]} else {} end; . + {($name): $row[$name]})
     end;
 
 # $filter: comparisons, in, startswith, endswith, and, or, not, parentheses -------------------------------------------------
@@ -165,33 +164,37 @@ def filtered($kind): . as $rows
 
 # Pages -------------------------------------------------------------------------------------------------------------------
 
-# Where the last page ended. Good only with the filter that it was made with.
-def skiptoken: option("$skiptoken") as $text
-  | if $text == null then {from: 0, page: 1}
+# Where the last page ended. A token is good only with the filter that it was made with.
+def position: option("$skiptoken") as $text
+  | if option("$skip") then
+      if option("$skip") | test("^[0-9]{1,9}$") then {from: (option("$skip") | tonumber), page: 2}
+      else bad_request("Invalid value for $skip query option.") end
+    elif $text == null then {from: 0, page: 1}
     else (try ($text | @base64d | fromjson) catch null) as $token
       | if ($token | type) == "object" and $token.filter == option("$filter") then $token
         else refuse(400; "Directory_ExpiredPageToken"; "The specified page token value has expired and can no longer be included in your request.") end
     end;
 
-# The link repeats the options of the request, in their order.
-def next_link($path; $token):
+# The link repeats the options of the request, in their order. Most collections link by token, some by row.
+def next_link($path; $by; $position):
   [($request.pairs[] | select(.[0] != "$skiptoken" and .[0] != "$skip") | "\(.[0])=\(.[1] | @uri)"),
-   "$skiptoken=\($token | tojson | @base64 | @uri)"]
+   "\($by)=\(if $by == "$skip" then $position.from else $position | tojson | @base64 | @uri end)"]
   | "https://graph.microsoft.com\($path)?\(join("&"))";
 
-# One page of a list of rows. `collection` names it in the tenant's `empty_pages`: pages that come out empty although more
-# rows follow, which the vendor reserves the right to send.
-def page($collection; $path; $kind; $size): . as $rows
+# One page of a list of rows. The tenant may have smaller pages than the vendor documents (`page_sizes`), and pages that come
+# out empty although more rows follow (`empty_pages`): the vendor reserves the right to both.
+def page($collection; $path; $kind; $by; $asked): . as $rows
   | selection($kind; false) as $names
-  | skiptoken as $token
-  | (if any($tables.tenant.empty_pages[$collection][]?; . == $token.page) then 0 else $size end) as $size
-  | ($token.from + $size) as $end
+  | position as $at
+  | ([$asked, $tables.tenant.page_sizes[$collection] // $asked] | min) as $size
+  | ($at.from + if any($tables.tenant.empty_pages[$collection][]?; . == $at.page) then 0 else $size end) as $end
   | {"@odata.context": ("https://graph.microsoft.com/v1.0/$metadata#\($collection)" + (if option("$select") then "(\($names | join(",")))" else "" end))}
-  + (if advanced and option("$skiptoken") == null then {"@odata.count": ($rows | length)} else {} end)
+  + (if advanced and $at.page == 1 then {"@odata.count": ($rows | length)} else {} end)
   + (if $end < ($rows | length) then
-      {"@odata.nextLink": next_link($path; {from: $end, page: ($token.page + 1), filter: option("$filter")})} else {} end)
-  + {value: [$rows[$token.from:$end][] | project($names)]}
+      {"@odata.nextLink": next_link($path; $by; {from: $end, page: ($at.page + 1), filter: option("$filter")})} else {} end)
+  + {value: [$rows[$at.from:$end][] | project($names)]}
   | reply(200; .);
+def page($collection; $path; $kind; $asked): page($collection; $path; $kind; "$skiptoken"; $asked);
 
 # Collections -------------------------------------------------------------------------------------------------------------
 
@@ -241,7 +244,7 @@ def service_principals: endpoint(permitted("servicePrincipals") | countable | to
 
 def policies: endpoint(permitted("conditionalAccess") | licensed("premium") | top(100; 999; "lowered") as $size
   | $tables.conditional_access_policies | filtered("conditionalAccessPolicy")
-  | page("identity/conditionalAccess/policies"; "/v1.0/identity/conditionalAccess/policies"; "conditionalAccessPolicy"; $size));
+  | page("identity/conditionalAccess/policies"; "/v1.0/identity/conditionalAccess/policies"; "conditionalAccessPolicy"; "$skip"; $size));
 
 def risky_users: endpoint(permitted("riskyUsers") | licensed("identity_protection") | top(100; 500; "refused") as $size
   | $tables.risky_users | filtered("riskyUser")
@@ -254,22 +257,27 @@ def sign_ins: endpoint(permitted("signIns") | licensed("premium") | top(1000; 10
 
 # More of everything, for tests of size -----------------------------------------------------------------------------------
 
-def padded($width): tostring | . as $digits | ([range($width - ($digits | length))] | map("0") | join("")) + $digits;
-
 # One in seven is disabled, one in five is not synced, one in eleven has no mail.
-def generated_user: . as $n | "generated.\($n | padded(6))@nexus.corp" as $upn
+def generated_user: . as $n
+  | (("000000" + ($n | tostring))[-6:]) as $digits
+  | "generated.\($digits)@nexus.corp" as $upn
+  | ($n % 5 != 0) as $synced
   | $tables.users[0] + {
-      id: "00000000-0000-4000-8000-\($n | padded(12))",
+      id: "00000000-0000-4000-8000-000000\($digits)",
       accountEnabled: ($n % 7 != 0),
-      displayName: "Generated \($n | padded(6))", givenName: "Generated", surname: ($n | padded(6)),
+      displayName: "Generated \($digits)", givenName: "Generated", surname: $digits,
       employeeId: "EMP-\(100000 + $n)",
-      userPrincipalName: $upn, mail: (if $n % 11 == 0 then null else $upn end), mailNickname: "generated\($n | padded(6))",
-      onPremisesSyncEnabled: (if $n % 5 == 0 then null else true end),
-      onPremisesSamAccountName: (if $n % 5 == 0 then null else "generated\($n | padded(6))" end),
-      onPremisesSecurityIdentifier: (if $n % 5 == 0 then null else "S-1-5-21-2904186735-1387254960-3411802267-\(100000 + $n)" end),
-      onPremisesDistinguishedName: (if $n % 5 == 0 then null else "CN=Generated \($n | padded(6)),OU=Generated,OU=Users,DC=nexus,DC=corp" end),
-      onPremisesUserPrincipalName: (if $n % 5 == 0 then null else $upn end),
-      onPremisesImmutableId: null, identities: [], imAddresses: [], proxyAddresses: [], businessPhones: []
-    };
+      userPrincipalName: $upn, mail: (if $n % 11 == 0 then null else $upn end), mailNickname: "generated\($digits)",
+      businessPhones: [], identities: [], imAddresses: [], proxyAddresses: [], onPremisesImmutableId: null
+    } + if $synced then {
+      onPremisesSyncEnabled: true,
+      onPremisesSamAccountName: "generated\($digits)",
+      onPremisesSecurityIdentifier: "S-1-5-21-2904186735-1387254960-3411802267-\(100000 + $n)",
+      onPremisesDistinguishedName: "CN=Generated \($digits),OU=Generated,OU=Users,DC=nexus,DC=corp",
+      onPremisesUserPrincipalName: $upn
+    } else {
+      onPremisesSyncEnabled: null, onPremisesSamAccountName: null, onPremisesSecurityIdentifier: null,
+      onPremisesDistinguishedName: null, onPremisesUserPrincipalName: null
+    } end;
 
 def scaled($count): $tables | .users += [range(1; $count + 1) | generated_user];

@@ -6,6 +6,9 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod mcp;
+pub mod record;
+pub mod spellings;
+pub mod upstream;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

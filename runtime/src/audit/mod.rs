@@ -139,7 +139,7 @@ impl Ledger {
     /// Opens the ledger at `path`, or begins one. Only the end of the file is read. Blocks: for startup.
     pub fn open(path: &Path, options: Options) -> Result<Self, LedgerError> {
         let opened = open::open(path, &options)?;
-        let mut writer = Writer::new(opened.sink, path, opened.end, options.clock).keep(opened.lock);
+        let mut writer = Writer::new(opened.sink, opened.path, opened.end, options.clock).keep(opened.lock);
         if let Some(torn) = opened.torn {
             let note = Note {
                 bytes: Some(torn.bytes),

@@ -42,8 +42,11 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError
         path: path.clone(),
         source: Arc::new(source),
     };
+    // Not a device, nor a pipe, which would wait for a reader.
+    if path.exists() && !path.is_file() {
+        return Err(LedgerError::NotALedger { path: path.clone() });
+    }
     let lock = lock(path)?;
-
     let mut file = private()
         .read(true)
         .append(true)
@@ -51,14 +54,10 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError
         .open(path)
         .map_err(failed)?;
     let there = file.metadata().map_err(failed)?;
-    if !there.is_file() {
-        return Err(LedgerError::NotALedger { path: path.to_owned() });
-    }
+    let end = find_end(&mut file, there.len(), path)?;
     if there.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
     }
-
-    let end = find_end(&mut file, there.len(), path)?;
     let torn = if end.length < there.len() {
         let torn = quarantine(&mut file, path, folder, end.length, options).map_err(failed)?;
         tracing::warn!(path = %path.display(), bytes = torn.bytes, "the ledger's torn tail was moved aside");
@@ -71,7 +70,13 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError
         .and_then(|folder| folder.sync_all())
         .map_err(failed)?;
     let sink = Box::new(LedgerFile::new(file, path, options.danger_unsynced).map_err(failed)?);
-    Ok(Opened { sink, lock, end, torn })
+    Ok(Opened {
+        path: path.clone(),
+        sink,
+        lock,
+        end,
+        torn,
+    })
 }
 
 /// Makes the folder, and follows links: whichever name a ledger goes by, its lock is one.

@@ -497,8 +497,13 @@ fn a_second_writer_is_refused() {
     let second = Ledger::open(&path, Options::default()).err().unwrap();
     assert!(matches!(&second, LedgerError::InUse { path: named } if *named == path));
     assert!(second.to_string().contains("audit.jsonl"));
+
+    let link = path.with_extension("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let by_another_name = Ledger::open(&link, Options::default());
+    assert!(matches!(by_another_name, Err(LedgerError::InUse { .. })));
     drop(ledger);
-    drop(open(&path));
+    drop(open(&link));
 }
 
 #[test]
@@ -511,11 +516,8 @@ fn the_ledger_is_its_owners_alone() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     drop(open(&path));
     assert_eq!(mode(&path), 0o600);
-    let device = Ledger::open(Path::new("/dev/null"), Options::default());
-    assert!(matches!(
-        device,
-        Err(LedgerError::NotALedger { .. } | LedgerError::Open { .. })
-    ));
+    let device = Ledger::open(Path::new("/dev/full"), Options::default());
+    assert!(matches!(device, Err(LedgerError::NotALedger { .. })));
 }
 
 // Many callers.
@@ -631,7 +633,7 @@ fn faulty(path: &Path, options: Options) -> (Ledger, Arc<Mutex<Faults>>) {
         file: opened.sink,
         faults: Arc::clone(&faults),
     });
-    let writer = Writer::new(sink, path, opened.end, options.clock).keep(opened.lock);
+    let writer = Writer::new(sink, opened.path, opened.end, options.clock).keep(opened.lock);
     (Ledger::start(writer, options.waiting).unwrap(), faults)
 }
 

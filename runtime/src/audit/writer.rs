@@ -207,11 +207,11 @@ impl Queue {
 }
 
 impl Writer {
-    pub(super) fn new(sink: Box<dyn Sink>, path: &Path, end: End, clock: fn() -> Timestamp) -> Self {
+    pub(super) fn new(sink: Box<dyn Sink>, path: PathBuf, end: End, clock: fn() -> Timestamp) -> Self {
         let state = State::Sound;
         Self {
             sink,
-            path: path.to_owned(),
+            path,
             clock,
             end,
             state,

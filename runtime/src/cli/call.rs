@@ -145,7 +145,7 @@ fn crossing(crossed: &Crossed, paint: &Paint) -> String {
             format!("{destination}{credential}  {verdict}: {status}, {bytes} bytes{redacted}, {millis:.1} ms")
         }
         Verdict::Refused { code, suggestion } => {
-            let suggestion = suggestion.as_ref().map(|lines| format!("\nto allow it, {lines}")).unwrap_or_default();
+            let suggestion = suggestion.as_ref().map(|lines| format!("\nthe manifest would have to say:\n{lines}")).unwrap_or_default();
             format!("{destination}  {}: {}{suggestion}", paint.bad("refused"), code.as_str())
         }
     }

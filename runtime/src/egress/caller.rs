@@ -178,8 +178,8 @@ impl Crossed {
         Self { verdict: Verdict::Released { status: status.as_u16(), bytes, redactions: 0 }, elapsed, ..self }
     }
 
-    pub(super) fn refused(refusal: &Refusal, elapsed: Duration) -> Self {
-        let verdict = Verdict::Refused { code: refusal.code(), suggestion: refusal.suggestion() };
+    pub(super) fn refused(refusal: &Refusal, suggestion: Option<String>, elapsed: Duration) -> Self {
+        let verdict = Verdict::Refused { code: refusal.code(), suggestion };
         Self { destination: refusal.destination(), credential: None, verdict, elapsed }
     }
 }

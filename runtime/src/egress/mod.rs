@@ -9,6 +9,7 @@
 //! lines, results, error texts, progress) is scrubbed and bounded in `talk`.
 
 mod caller;
+mod pace;
 mod record;
 mod talk;
 
@@ -17,13 +18,15 @@ pub use talk::Level;
 
 use std::time::Instant;
 
+use pace::Paces;
+
 use crate::audit::{Asked, Crossing, Ending, Entry, Facts, Ledger, Released};
 use crate::outbound::{GuestRequest, Outbound};
 use crate::policy::Permit;
 use crate::redact::{CleanReply, Scrubber};
 use crate::refusal::Refusal;
 use crate::secrets::{Renewal, Sealed, Sealing};
-use crate::wire::breaker::{Breaker, Open};
+use crate::wire::breaker::Breaker;
 use crate::wire::retry;
 use crate::wire::{Budget, RawReply, Source, Wire, WireError};
 
@@ -32,6 +35,7 @@ pub struct Door {
     wire: Wire,
     scrubber: Scrubber,
     breaker: Breaker,
+    paces: Paces,
 }
 
 /// What to do once an attempt is on record.
@@ -45,7 +49,7 @@ enum Next {
 
 impl Door {
     pub fn new(ledger: Ledger, wire: Wire, scrubber: Scrubber) -> Self {
-        Self { ledger, wire, scrubber, breaker: Breaker::default() }
+        Self { ledger, wire, scrubber, breaker: Breaker::default(), paces: Paces::default() }
     }
 
     pub fn ledger(&self) -> &Ledger {
@@ -100,7 +104,7 @@ impl Door {
             };
             let sent = match self.attempt(caller, &sealed_now).await {
                 Ok(sent) => sent,
-                Err(open) => return Err(self.refuse(caller, entry, open.into(), started).await),
+                Err(refusal) => return Err(self.refuse(caller, entry, refusal, started).await),
             };
             let keep = sealed_now.permit().and_then(|permit| permit.grant().keep.clone());
             let crossed = record::crossed(&sealed_now);
@@ -133,8 +137,15 @@ impl Door {
         Err(Refusal::Cancelled)
     }
 
-    /// Sends it, unless its destination has failed so often that it is left alone for now.
-    async fn attempt(&self, caller: &Caller, sealed: &Sealed) -> Result<Result<RawReply, WireError>, Open> {
+    /// Sends it when it is its turn, unless its destination has failed so often that it is left alone for now.
+    async fn attempt(&self, caller: &Caller, sealed: &Sealed) -> Result<Result<RawReply, WireError>, Refusal> {
+        let _turn = match sealed.permit() {
+            None => None,
+            Some(permit) => {
+                let (grant, pace) = (permit.grant_index(), permit.grant().pace);
+                Some(self.paces.turn(&caller.rights.shard, grant, pace, caller.deadline).await?)
+            }
+        };
         let pass = self.breaker.pass(sealed.destination(), Instant::now())?;
         let sent = self.wire.send(sealed, &budget(caller)).await;
         pass.end(sent.as_ref(), Instant::now());
@@ -187,7 +198,7 @@ impl Door {
         let reply = match self.attempt(caller, renewal.sealed()).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => return Err(self.refuse(caller, entry, Refusal::Token(error), started).await),
-            Err(open) => return Err(self.refuse(caller, entry, open.into(), started).await),
+            Err(refusal) => return Err(self.refuse(caller, entry, refusal, started).await),
         };
         let (status, bytes) = (reply.status(), reply.body().len());
         match renewal.admit(status, reply.body(), Instant::now(), |token| self.scrubber.add(token)) {
@@ -217,7 +228,8 @@ impl Door {
 
     /// Puts a refusal on record and tells the operator the whole story. If it cannot be recorded that is the refusal.
     async fn refuse(&self, caller: &Caller, entry: Entry, refusal: Refusal, started: Instant) -> Refusal {
-        caller.crossed(Crossed::refused(&refusal, started.elapsed()));
+        let suggestion = refusal.suggestion().map(|lines| self.clean_text(&lines));
+        caller.crossed(Crossed::refused(&refusal, suggestion, started.elapsed()));
         self.tell(caller, &refusal);
         match entry.close(record::ending(&refusal), ()).await {
             Ok(_) => refusal,

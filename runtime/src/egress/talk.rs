@@ -102,7 +102,10 @@ impl Door {
         let (shard, tool) = (&caller.rights.shard, caller.tool.as_ref().map_or("", |tool| tool.as_str()));
         let story = self.clean_text(&refusal.story());
         match refusal.suggestion() {
-            Some(suggestion) => tracing::warn!(%shard, tool, "refused: {story}\nto allow it, {suggestion}"),
+            Some(suggestion) => {
+                let suggestion = self.clean_text(&suggestion);
+                tracing::warn!(%shard, tool, "refused: {story}; the manifest would have to say:\n{suggestion}");
+            }
             None => tracing::warn!(%shard, tool, "refused: {story}"),
         }
     }

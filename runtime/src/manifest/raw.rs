@@ -1,18 +1,19 @@
 //! The file's own shape, and the way from it to `Manifest`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::units::{self, DURATION, SIZE};
+use super::units::{self, DURATION, RATE, SIZE};
 use super::{Manifest, ManifestError, Values};
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName, ToolName};
 use crate::outbound::Scheme;
-use crate::policy::{EgressGrant, HostPattern, KeepPath, PathTemplate};
+use crate::policy::{EgressGrant, HostPattern, KeepPath, Pace, PathTemplate};
 use crate::secrets::{BadCredential, CredentialHeader, CredentialKind, SecretRef, Text, TokenUrl};
 
 
@@ -53,6 +54,8 @@ struct EgressTable {
     idempotent: bool,
     #[serde(default)]
     private: bool,
+    concurrency: Option<NonZeroU32>,
+    rate: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -191,6 +194,15 @@ impl Reader<'_> {
             },
             idempotent: table.idempotent,
             private: table.private,
+            pace: Pace {
+                concurrency: table.concurrency,
+                interval: match &table.rate {
+                    None => None,
+                    Some(rate) => Some(units::rate(rate.get_ref()).ok_or_else(|| {
+                        self.bad(rate.span(), format!("rate {:?}: expected {RATE}", rate.get_ref()))
+                    })?),
+                },
+            },
         })
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 pub(super) const SIZE: &str = "a size such as \"64MiB\" (B, KiB, MiB)";
 pub(super) const DURATION: &str = "a duration such as \"30s\" (ms, s, min)";
 
+pub(super) const RATE: &str = "a rate such as \"5/s\" (s, min, h)";
+
 pub(super) fn size(text: &str) -> Option<usize> {
     let (number, unit) = split(text)?;
     let unit: usize = match unit {
@@ -25,6 +27,19 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     Some(Duration::from_millis(number.checked_mul(unit)?))
+}
+
+/// The time from one start to the next.
+pub(super) fn rate(text: &str) -> Option<Duration> {
+    let (number, per) = text.split_once('/')?;
+    let per = match per {
+        "s" => Duration::from_secs(1),
+        "min" => Duration::from_secs(60),
+        "h" => Duration::from_secs(3600),
+        _ => return None,
+    };
+    let number: u32 = number.parse().ok().filter(|number| (1..=10_000).contains(number))?;
+    Some(per / number)
 }
 
 /// Digits, then a unit, and nothing between them.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 
@@ -34,6 +36,17 @@ pub struct EgressGrant {
     pub idempotent: bool,
     /// May reach private addresses, if the operator allows it too.
     pub private: bool,
+    /// How fast it may be used. The policy carries it; the door keeps to it.
+    pub pace: Pace,
+}
+
+/// What the vendor bears. Nothing set: as fast as the call asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Requests under way at once.
+    pub concurrency: Option<NonZeroU32>,
+    /// Time from the start of one request to the start of the next.
+    pub interval: Option<Duration>,
 }
 
 impl EgressGrant {
@@ -103,19 +116,20 @@ impl Grants {
     pub fn permit(&self, tool: Option<&ToolName>, outbound: Outbound) -> Result<Permit, NotGranted> {
         let mut allowing = Vec::new();
         let mut misses = Vec::new();
-        for grant in &self.0 {
+        for (index, grant) in self.0.iter().enumerate() {
             match grant.judge(tool, &outbound) {
-                Ok(template) => allowing.push((grant, template)),
+                Ok(template) => allowing.push((index, grant, template)),
                 Err(miss) => misses.push((grant.as_ref(), miss)),
             }
         }
         // `min_by_key` takes the first of equals: the manifest's order is the last to decide.
         match allowing
             .into_iter()
-            .min_by_key(|(grant, template)| grant.width(template, &outbound))
+            .min_by_key(|(_, grant, template)| grant.width(template, &outbound))
         {
-            Some((grant, template)) => Ok(Permit {
+            Some((index, grant, template)) => Ok(Permit {
                 grant: Arc::clone(grant),
+                index,
                 template: template.clone(),
                 outbound,
             }),
@@ -129,6 +143,7 @@ impl Grants {
 pub struct Permit {
     outbound: Outbound,
     grant: Arc<EgressGrant>,
+    index: usize,
     template: PathTemplate,
 }
 
@@ -139,6 +154,11 @@ impl Permit {
 
     pub fn grant(&self) -> &EgressGrant {
         &self.grant
+    }
+
+    /// The grant's place in the manifest, from 0.
+    pub fn grant_index(&self) -> usize {
+        self.index
     }
 
     /// Of the grant's paths, the one that covers the request.

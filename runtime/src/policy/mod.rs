@@ -41,7 +41,7 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
-pub use grant::{EgressGrant, Grants, Permit};
+pub use grant::{EgressGrant, Grants, Pace, Permit};
 pub use host::{BadHost, HostPattern};
 pub use keep::{BadKeep, KeepPath, KeepStep};
 pub use path::{BadPath, PathTemplate};

@@ -103,6 +103,7 @@ fn read_grant(table: &toml::Table) -> EgressGrant {
         keep: list("keep").map(|keep| keep.into_iter().map(|path| KeepPath::parse(path).unwrap()).collect()),
         idempotent: false,
         private: table.get("private").is_some_and(|private| private.as_bool().unwrap()),
+        pace: Pace::default(),
     }
 }
 

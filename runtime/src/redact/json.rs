@@ -174,9 +174,10 @@ impl<'a> Walk<'a> {
 
     /// The secret that the string at `place` names, if it is a name and no sentence.
     fn names_secret(&self, place: Range<usize>) -> Option<&'static Name> {
-        let text = self.cursor.text.get(place)?.strip_prefix('"')?.strip_suffix('"')?;
+        let text = decode(self.cursor.text.get(place)?.strip_prefix('"')?.strip_suffix('"')?);
+        let text = masked(&text, &self.eyes.find(text.as_bytes(), Scope::All));
         let is_name = text.len() <= 40 && text.split_ascii_whitespace().count() <= 2;
-        is_name.then(|| words::secret_name(text)).flatten()
+        is_name.then(|| words::secret_name(&text)).flatten()
     }
 
     fn pair_value(&mut self, place: Range<usize>, name: &'static Name) {
@@ -202,12 +203,12 @@ impl<'a> Walk<'a> {
         }
         let text = decode(raw);
         let found = self.eyes.find(text.as_bytes(), Scope::All);
+        let masked = masked(&text, &found);
         let shown = if found.is_empty() { shown(&text) } else { "*".to_owned() };
-        let secret = words::secret_name(&text);
         let key = Key {
-            secret,
-            is_about: words::is_about(&text),
-            is_identifier: words::is_identifier(&text),
+            secret: words::secret_name(&masked),
+            is_about: words::is_about(&masked),
+            is_identifier: words::is_identifier(&masked),
             is_pair_name: PAIR_NAMES.contains(&text.as_ref()),
             is_pair_value: PAIR_VALUES.contains(&text.as_ref()),
             shown,
@@ -289,10 +290,10 @@ impl<'a> Walk<'a> {
         for found in &found {
             self.redactions.add(found.rule, &self.path);
         }
-        let clean = super::mask(text.as_bytes(), &found);
+        let clean = masked(text, &found);
         self.edits.push(Edit {
             place,
-            text: Cow::Owned(quote(&String::from_utf8_lossy(&clean))),
+            text: Cow::Owned(quote(&clean)),
         });
     }
 
@@ -307,6 +308,14 @@ impl<'a> Walk<'a> {
             .get(place.start + 1..place.end.saturating_sub(1))
             .unwrap_or_default()
     }
+}
+
+fn masked<'a>(text: &'a str, found: &[shapes::Found]) -> Cow<'a, str> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let clean = super::mask(text.as_bytes(), found);
+    Cow::Owned(String::from_utf8_lossy(&clean).into_owned())
 }
 
 /// A key as the ledger may show it: a name that a programmer gave, never a value used as a key.

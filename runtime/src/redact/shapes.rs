@@ -250,17 +250,21 @@ impl Names {
         let end = stem.end + after.iter().position(is_end).unwrap_or(after.len());
         self.read = end;
         let read = |from: usize| words::secret_name(&String::from_utf8_lossy(slice(text, from..end)));
-        if let Some(name) = read(start) {
-            return Some(Named {
-                name,
-                place: start..end,
-            });
+        let alone = read(start).map(|name| Named {
+            name,
+            place: start..end,
+        });
+        // `key` says little; the word before it may say more.
+        if alone.as_ref().is_some_and(|named| named.name.value == Value::Any) {
+            return alone;
         }
-        let previous = slice(text, start.saturating_sub(16)..start.checked_sub(1)?);
+        let previous = slice(text, start.saturating_sub(16)..start.saturating_sub(1));
         let word = previous.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
-        let blank = text.get(start - 1) == Some(&b' ');
-        let from = (blank && word > 0).then(|| start - 1 - word)?;
-        read(from).map(|name| Named { name, place: from..end })
+        if word == 0 || self::before(text, start) != Some(b' ') {
+            return alone;
+        }
+        let from = start - 1 - word;
+        read(from).map(|name| Named { name, place: from..end }).or(alone)
     }
 }
 
@@ -306,7 +310,8 @@ fn assignment(text: &[u8], Named { name, place }: Named) -> Option<Range<usize>>
         && bytes
             .iter()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
-    let complaint = is_complaint(lone) && !(whole && bytes.contains(&b' '));
+    // `password = a` is a password even so, and `password: required` is none.
+    let complaint = is_complaint(lone) && (!whole || (at(next) == Some(b':') && lone.len() > 2));
     let fits = name.value == Value::Any || looks_random(lone);
     (!nothing && !reference && !complaint && fits).then_some(value)
 }
@@ -369,100 +374,23 @@ fn after_quote(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     matches!(text.get(quote), Some(b'"' | b'\'' | b'`')).then_some((start..quote + 1, quote + 1))
 }
 
-/// What people say of passwords in place of a password.
+/// What people say of passwords in place of a password. A closed list: a password may well be an English word.
 fn is_complaint(word: &str) -> bool {
+    #[rustfmt::skip]
     const WORDS: &[&str] = &[
-        "a",
-        "about",
-        "again",
-        "all",
-        "already",
-        "also",
-        "always",
-        "an",
-        "and",
-        "any",
-        "at",
-        "bad",
-        "being",
-        "blank",
-        "both",
-        "by",
-        "case",
-        "correct",
-        "empty",
-        "for",
-        "from",
-        "good",
-        "here",
-        "in",
-        "incorrect",
-        "insecure",
-        "invalid",
-        "it",
-        "just",
-        "like",
-        "long",
-        "longer",
-        "malformed",
-        "mandatory",
-        "missing",
-        "more",
-        "necessary",
-        "never",
-        "new",
-        "no",
-        "not",
-        "now",
-        "obsolete",
-        "of",
-        "old",
-        "on",
-        "one",
-        "only",
-        "optional",
-        "out",
-        "over",
-        "permanent",
-        "present",
-        "read",
-        "ready",
-        "reset",
-        "same",
-        "secure",
-        "sent",
-        "set",
-        "short",
-        "shorter",
-        "so",
-        "still",
-        "strong",
-        "temporary",
-        "that",
-        "the",
-        "there",
-        "this",
-        "to",
-        "too",
-        "unavailable",
-        "unknown",
-        "unset",
-        "up",
-        "used",
-        "valid",
-        "weak",
-        "what",
-        "when",
-        "where",
-        "with",
-        "within",
-        "wrong",
-        "yet",
-        "your",
+        "a", "about", "accepted", "again", "all", "allowed", "already", "also", "always", "an", "and", "any", "at", "bad", "being",
+        "blank", "both", "by", "cached", "case", "changed", "checked", "compromised", "configured", "considered", "correct",
+        "created", "defined", "deleted", "denied", "disabled", "empty", "enabled", "encrypted", "existing", "expired", "expiring",
+        "exposed", "for", "from", "generated", "going", "good", "hashed", "here", "hidden", "ignored", "in", "incorrect", "insecure",
+        "invalid", "issued", "it", "just", "leaked", "like", "locked", "logged", "long", "longer", "malformed", "mandatory",
+        "masked", "missing", "more", "necessary", "needed", "never", "new", "no", "not", "now", "obsolete", "of", "old", "on", "one",
+        "only", "optional", "out", "over", "passed", "permanent", "present", "protected", "provided", "read", "ready", "redacted",
+        "refused", "rejected", "required", "reset", "reused", "revoked", "same", "secure", "sent", "set", "short", "shorter",
+        "signed", "so", "specified", "still", "stored", "strong", "supplied", "supported", "temporary", "that", "the", "there",
+        "this", "to", "too", "truncated", "unavailable", "unknown", "unset", "up", "updated", "used", "valid", "validated",
+        "verified", "weak", "what", "when", "where", "with", "within", "wrong", "yet", "your",
     ];
-    let lower = word.to_ascii_lowercase();
-    let participle = (lower.ends_with("ed") || lower.ends_with("ing")) && lower.len() > 4;
-    word.is_empty() || WORDS.contains(&lower.as_str()) || (participle && word.bytes().all(|b| b.is_ascii_alphabetic()))
+    word.is_empty() || WORDS.contains(&word.to_ascii_lowercase().as_str())
 }
 
 /// Made by a machine: long, without blanks, letters of both cases and digits or long hex, and no GUID.

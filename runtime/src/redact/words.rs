@@ -5,7 +5,7 @@
 //!
 //! A word ends at anything that is neither letter nor digit, at a digit, between a small and a capital letter, and
 //! before the last capital of a run that a small letter follows (`APIKey` is `api key`). Case and digits are then
-//! forgotten, and so is a plural's `s`. A rule such as `api|key` matches two words side by side, or the same joined into
+//! forgotten, and so is a plural's `s`. A rule such as `api`, `key` matches two words side by side, or the same joined into
 //! one: `apiKey`, `API_KEY`, `x-apikey`.
 //!
 //! English puts the thing last: a `passwordPolicy` is a policy. So a name is harmless if a word of [`ABOUT`] follows the
@@ -14,8 +14,8 @@
 
 /// What a name must look like, and what else must hold.
 pub(super) struct Name {
-    /// Words, divided where a writer may divide them.
-    pub(super) words: &'static str,
+    /// Divided where a writer may divide them.
+    words: &'static [&'static str],
     pub(super) value: Value,
     unless_after: &'static [&'static str],
 }
@@ -28,7 +28,7 @@ pub(super) enum Value {
     Random,
 }
 
-const fn name(words: &'static str) -> Name {
+const fn name(words: &'static [&'static str]) -> Name {
     Name {
         words,
         value: Value::Any,
@@ -36,7 +36,7 @@ const fn name(words: &'static str) -> Name {
     }
 }
 
-const fn random(words: &'static str) -> Name {
+const fn random(words: &'static [&'static str]) -> Name {
     Name {
         words,
         value: Value::Random,
@@ -44,7 +44,7 @@ const fn random(words: &'static str) -> Name {
     }
 }
 
-const fn except(words: &'static str, unless_after: &'static [&'static str]) -> Name {
+const fn except(words: &'static [&'static str], unless_after: &'static [&'static str]) -> Name {
     Name {
         words,
         value: Value::Any,
@@ -82,23 +82,23 @@ const OTHER_TOKENS: &[&str] = &[
 
 #[rustfmt::skip]
 pub(super) const NAMES: &[Name] = &[
-    name("pass|word"), name("pass|wd"), name("pass|wort"), name("pwd"), name("pass|phrase"), name("pass|code"),
+    name(&["pass", "word"]), name(&["pass", "wd"]), name(&["pass", "wort"]), name(&["pwd"]), name(&["pass", "phrase"]), name(&["pass", "code"]),
     // `secret_id` is half of a login, where other ids are only ids.
-    name("secret"), name("secret|id"),
-    except("token", OTHER_TOKENS),
-    name("api|key"), name("private|key"), name("access|key"), name("client|key"), name("secret|key"), name("shared|key"),
-    name("signing|key"), name("encryption|key"), name("master|key"), name("account|key"), name("storage|key"),
-    name("subscription|key"), name("functions|key"), name("auth|key"), name("session|key"),
-    name("license|key"), name("licence|key"), name("product|key"), name("recovery|key"), name("recovery|code"),
-    name("jwt"), name("bearer"), name("cookie"),
-    name("session|id"), name("sess|id"), name("jsessionid"), name("phpsessid"),
-    name("authorization"), name("authorisation"),
+    name(&["secret"]), name(&["secret", "id"]),
+    except(&["token"], OTHER_TOKENS),
+    name(&["api", "key"]), name(&["private", "key"]), name(&["access", "key"]), name(&["client", "key"]), name(&["secret", "key"]), name(&["shared", "key"]),
+    name(&["signing", "key"]), name(&["encryption", "key"]), name(&["master", "key"]), name(&["account", "key"]), name(&["storage", "key"]),
+    name(&["subscription", "key"]), name(&["functions", "key"]), name(&["auth", "key"]), name(&["session", "key"]),
+    name(&["license", "key"]), name(&["licence", "key"]), name(&["product", "key"]), name(&["recovery", "key"]), name(&["recovery", "code"]),
+    name(&["jwt"]), name(&["bearer"]), name(&["cookie"]),
+    name(&["session", "id"]), name(&["sess", "id"]), name(&["jsessionid"]), name(&["phpsessid"]),
+    name(&["authorization"]), name(&["authorisation"]),
     // The directory's lists of that name hold ids and dates; what is secret in them has its own name.
-    except("credential", &["password", "key", "federated"]),
-    name("signature"), name("connection|string"), name("conn|string"), name("conn|str"),
-    name("otp"), name("totp"), name("pin"), name("cvv"), name("cvc"), name("security|code"), name("verification|code"),
-    name("account|number"),
-    random("key"), random("auth"), random("sig"), random("pass"),
+    except(&["credential"], &["password", "key", "federated"]),
+    name(&["signature"]), name(&["connection", "string"]), name(&["conn", "string"]), name(&["conn", "str"]),
+    name(&["otp"]), name(&["totp"]), name(&["pin"]), name(&["cvv"]), name(&["cvc"]), name(&["security", "code"]), name(&["verification", "code"]),
+    name(&["account", "number"]),
+    random(&["key"]), random(&["auth"]), random(&["sig"]), random(&["pass"]),
 ];
 
 /// A word that, after a secret one, makes the name speak *about* the secret.
@@ -126,7 +126,12 @@ const IDENTIFIERS: &[&str] = &[
 
 /// The rule by which `text` names a secret.
 pub(super) fn secret_name(text: &str) -> Option<&'static Name> {
-    let words = words(text);
+    // What a name held was redacted; the mark is not a part of the name.
+    let words = if text.contains(super::MARK) {
+        words(&text.replace(super::MARK, " "))
+    } else {
+        words(text)
+    };
     // A name whose capitals mislead (`APIkey`) still is one word.
     let joined = [words.concat()];
     if words.first().is_some_and(|first| QUESTIONS.contains(&first.as_str())) && words.len() > 1 {
@@ -152,13 +157,17 @@ pub(super) fn is_identifier(text: &str) -> bool {
 
 /// Every secret name holds one of these, in any case: the fewest parts of rules for which that is so.
 pub(super) fn stems() -> Vec<&'static str> {
-    let single = || NAMES.iter().map(|rule| rule.words).filter(|words| !words.contains('|'));
+    let single = || {
+        NAMES
+            .iter()
+            .filter_map(|rule| if let [word] = rule.words { Some(*word) } else { None })
+    };
     let covered = |part: &str| single().any(|word| part != word && part.contains(word));
     let mut stems: Vec<&str> = single().filter(|word| !covered(word)).collect();
     for rule in NAMES {
         let is_new = |part: &&str| !stems.iter().any(|stem| part.contains(stem));
-        if rule.words.split('|').all(|part| is_new(&part)) {
-            stems.extend(rule.words.split('|').max_by_key(|part| part.len()));
+        if rule.words.iter().all(is_new) {
+            stems.extend(rule.words.iter().max_by_key(|part| part.len()));
         }
     }
     stems
@@ -179,16 +188,16 @@ impl Name {
 
     /// The words left over when `words` begins with this rule's.
     fn spans<'a>(&self, words: &'a [String]) -> Option<&'a [String]> {
-        let mut wanted = self.words.split('|');
+        let mut wanted = self.words.iter();
         let mut rest = words;
         while let Some((word, after)) = rest.split_first() {
             rest = after;
             // One word may be several parts joined.
             let mut word = word.as_str();
             while !word.is_empty() && word != "s" {
-                word = word.strip_prefix(wanted.next()?)?;
+                word = word.strip_prefix(*wanted.next()?)?;
             }
-            if wanted.clone().next().is_none() {
+            if wanted.as_slice().is_empty() {
                 return Some(rest);
             }
             if word == "s" {

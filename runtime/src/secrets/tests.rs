@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use super::*;
 use crate::outbound::{GuestRequest, Scheme};
 use crate::policy::address::Reach;
-use crate::policy::{EgressGrant, Grants, HostPattern, PathTemplate};
+use crate::policy::{EgressGrant, Grants, HostPattern, Pace, PathTemplate};
 
 const TOKEN_URL: &str = "https://login.example.com/tenant/oauth2/v2.0/token";
 
@@ -68,6 +68,7 @@ impl Asked<'_> {
             keep: None,
             idempotent: self.idempotent,
             private: self.private,
+            pace: Pace::default(),
         };
         Grants::new(vec![grant]).permit(None, outbound).unwrap()
     }

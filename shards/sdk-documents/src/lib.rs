@@ -14,7 +14,7 @@ pub mod wasm;
 
 /// Exports the tools of a shard, and its prompts and documents: once per crate, instead of `nexus_shard::shard!`.
 ///
-/// ```ignore
+/// ```text
 /// nexus_shard_documents::shard! { tools: [list_users], documents: Handbook }
 /// ```
 #[macro_export]

@@ -10,7 +10,7 @@ mod tool;
 
 /// Makes a function a tool.
 ///
-/// ```ignore
+/// ```text
 /// /// Lists the users of the directory.
 /// #[tool(name = "entra_list_users", title = "List Entra users", category = read)]
 /// fn list_users(arguments: ListUsers, call: &Call) -> Result<Output<UserList>, ToolError> { .. }

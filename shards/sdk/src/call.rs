@@ -76,10 +76,14 @@ impl Call {
     /// The answer to one question as a type; `None` when nothing was asked yet or the person declined.
     pub fn answer<T: DeserializeOwned>(&self, question: &str) -> Result<Option<T>, ToolError> {
         let Some(resumed) = &self.resumed else { return Ok(None) };
-        let Some((_, json)) = resumed.answers.iter().find(|(id, _)| id == question) else { return Ok(None) };
+        let Some((_, json)) = resumed.answers.iter().find(|(id, _)| id == question) else {
+            return Ok(None);
+        };
         match serde_json::from_str(json) {
             Ok(answer) => Ok(Some(answer)),
-            Err(_) => Err(ToolError::invalid_arguments(format!("the answer to {question:?} does not fit its schema"))),
+            Err(_) => Err(ToolError::invalid_arguments(format!(
+                "the answer to {question:?} does not fit its schema"
+            ))),
         }
     }
 }

@@ -45,7 +45,7 @@ pub mod wasm;
 
 /// Exports the tools of a shard: once per crate, at its root.
 ///
-/// ```ignore
+/// ```text
 /// nexus_shard::shard! { tools: [list_users, get_user] }
 /// ```
 ///

@@ -60,7 +60,9 @@ impl Request {
             mistake: None,
         };
         if !is_base(base) {
-            request.wrong(ToolError::internal("a request starts from a base such as https://host, without a path"));
+            request.wrong(ToolError::internal(
+                "a request starts from a base such as https://host, without a path",
+            ));
         }
         request
     }
@@ -69,7 +71,9 @@ impl Request {
     pub fn path(mut self, literal: &str) -> Self {
         for segment in literal.split('/') {
             if matches!(segment, "" | "." | "..") || segment.contains('\\') || segment.chars().any(char::is_control) {
-                self.wrong(ToolError::internal("a literal path has an empty segment, a dot segment or a control character"));
+                self.wrong(ToolError::internal(
+                    "a literal path has an empty segment, a dot segment or a control character",
+                ));
             }
             self.push_segment(segment, Keep::Literal);
         }
@@ -150,9 +154,14 @@ impl Request {
     /// Sends it. Any HTTP status is a reply; a refusal of the host is an error.
     pub fn send(self, call: &Call) -> Result<Reply, ToolError> {
         let request = self.build()?;
-        let host = crate::url::Link::parse(&request.url).map(|link| link.host).unwrap_or_default();
+        let host = crate::url::Link::parse(&request.url)
+            .map(|link| link.host)
+            .unwrap_or_default();
         let reply = call.exchange(&request)?;
-        Ok(Reply { upstream: host, ..reply })
+        Ok(Reply {
+            upstream: host,
+            ..reply
+        })
     }
 
     /// The finished request, or the first mistake.
@@ -203,7 +212,9 @@ mod tests {
              ?$select=id%2Cmail&$filter=mail%20eq%20%27o%27%27brien@x.y%27"
         );
         assert_eq!(
-            url(Request::get("https://h.test").path("entry/HPD:IncidentInterface").query("q", "")),
+            url(Request::get("https://h.test")
+                .path("entry/HPD:IncidentInterface")
+                .query("q", "")),
             "https://h.test/entry/HPD:IncidentInterface?q="
         );
     }
@@ -234,10 +245,17 @@ mod tests {
 
     #[test]
     fn a_json_body_says_that_it_is_json() {
-        let built = Request::post("https://h.test").json(&["a"]).credential("c").build().unwrap();
+        let built = Request::post("https://h.test")
+            .json(&["a"])
+            .credential("c")
+            .build()
+            .unwrap();
         assert_eq!(built.method, "POST");
         assert_eq!(built.body.as_deref(), Some(b"[\"a\"]".as_slice()));
-        assert_eq!(built.headers, [("content-type".to_owned(), b"application/json".to_vec())]);
+        assert_eq!(
+            built.headers,
+            [("content-type".to_owned(), b"application/json".to_vec())]
+        );
         assert_eq!(built.credential.as_deref(), Some("c"));
     }
 }

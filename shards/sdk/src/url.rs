@@ -68,7 +68,12 @@ impl<'a> Link<'a> {
             return None;
         }
         let path = rest.split('?').next().unwrap_or_default();
-        Some(Self { https, host: host.to_ascii_lowercase(), port, path })
+        Some(Self {
+            https,
+            host: host.to_ascii_lowercase(),
+            port,
+            path,
+        })
     }
 }
 
@@ -97,7 +102,10 @@ mod tests {
     #[test]
     fn a_link_is_taken_apart_or_refused() {
         let link = Link::parse("HTTPS://Graph.Microsoft.com/v1.0/users?$skiptoken=a").unwrap();
-        assert_eq!((link.https, link.host.as_str(), link.port, link.path), (true, "graph.microsoft.com", 443, "/v1.0/users"));
+        assert_eq!(
+            (link.https, link.host.as_str(), link.port, link.path),
+            (true, "graph.microsoft.com", 443, "/v1.0/users")
+        );
         for odd in [
             "https://graph.microsoft.com@evil.test/v1.0/users",
             "https://a:b@graph.microsoft.com/",

@@ -26,6 +26,15 @@ fn one() -> u64 {
     1
 }
 
+impl Fault {
+    pub(super) fn covers(&self, route: &str) -> bool {
+        match self.route.strip_suffix("/*") {
+            Some(upstream) => route.split_once('/').is_some_and(|(of, _)| of == upstream),
+            None => self.route == route,
+        }
+    }
+}
+
 /// What a client meets instead of the answer, or on the way to it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -61,10 +70,6 @@ pub enum Misbehaviour {
 pub(super) struct Faults(Mutex<Vec<(Fault, u64)>>);
 
 impl Faults {
-    pub(super) fn new(faults: Vec<Fault>) -> Self {
-        Self(Mutex::new(faults.into_iter().map(|fault| (fault, 0)).collect()))
-    }
-
     pub(super) fn add(&self, fault: Fault) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((fault, 0));
     }
@@ -73,7 +78,7 @@ impl Faults {
     pub(super) fn strike(&self, route: &str) -> Option<Misbehaviour> {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut struck = None;
-        for (fault, passed) in faults.iter_mut().filter(|(fault, _)| covers(&fault.route, route)) {
+        for (fault, passed) in faults.iter_mut().filter(|(fault, _)| fault.covers(route)) {
             *passed += 1;
             let since = passed.checked_sub(fault.at);
             if struck.is_none() && since.is_some_and(|since| fault.times == 0 || since < fault.times) {
@@ -81,12 +86,5 @@ impl Faults {
             }
         }
         struck
-    }
-}
-
-fn covers(pattern: &str, route: &str) -> bool {
-    match pattern.strip_suffix("/*") {
-        Some(upstream) => route.split_once('/').is_some_and(|(of, _)| of == upstream),
-        None => pattern == route,
     }
 }

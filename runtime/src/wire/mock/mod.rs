@@ -11,16 +11,20 @@ mod answer;
 mod asked;
 mod certificate;
 mod faults;
+mod files;
 mod jq;
 mod routes;
 mod serve;
 mod tables;
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write small upstreams and meet servers on loopback"
+)]
 mod tests;
 mod tokens;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -109,14 +113,21 @@ pub enum MockError {
     HostTaken { host: String, one: String, other: String },
     #[error("{} has no upstream: no directory in it has a routes.toml", .0.display())]
     Empty(PathBuf),
+    #[error("overlay {} is not a directory", .0.display())]
+    Overlay(PathBuf),
+    #[error("a fault names the route {0:?}, which no upstream has")]
+    Fault(String),
 }
 
 impl Mock {
     /// Reads and compiles everything, so that a mistake in a file shows at the start and not at the first request.
     pub fn load(options: MockOptions) -> Result<Self, MockError> {
         let now = clock(&options.dir.join("clock.toml"))?;
+        if let Some(missing) = options.overlays.iter().find(|overlay| !overlay.is_dir()) {
+            return Err(MockError::Overlay(missing.clone()));
+        }
         let mut upstreams: Vec<Upstream> = Vec::new();
-        for directory in directories(&options.dir)? {
+        for directory in files::upstreams(&options.dir)? {
             let upstream = Upstream::load(&directory, &options, &now)?;
             for host in &upstream.routes.hosts {
                 if let Some(other) = upstreams.iter().find(|other| other.routes.hosts.contains(host)) {
@@ -133,13 +144,20 @@ impl Mock {
         if upstreams.is_empty() {
             return Err(MockError::Empty(options.dir));
         }
-        Ok(Self(Arc::new(Upstreams {
+        let mock = Self(Arc::new(Upstreams {
             now,
             upstreams,
-            faults: Faults::new(options.faults),
+            faults: Faults::default(),
             tokens: Tokens::new(options.token_lifetime),
             counts: Mutex::default(),
-        })))
+        }));
+        for fault in options.faults {
+            if !mock.has_route(&fault) {
+                return Err(MockError::Fault(fault.route));
+            }
+            mock.inject(fault);
+        }
+        Ok(mock)
     }
 
     /// Answers as the upstream would. A fault that never answers leaves the caller waiting: the deadline is the caller's.
@@ -170,8 +188,17 @@ impl Mock {
             .unwrap_or(0)
     }
 
+    /// A fault for a route that nobody has never strikes; it is logged, for it is most likely misspelt.
     pub fn inject(&self, fault: Fault) {
+        if !self.has_route(&fault) {
+            tracing::warn!(route = %fault.route, "a fault names a route that no mock upstream has");
+        }
         self.0.faults.add(fault);
+    }
+
+    fn has_route(&self, fault: &Fault) -> bool {
+        let mut routes = self.0.upstreams.iter().flat_map(|upstream| &upstream.routes.routes);
+        routes.any(|route| fault.covers(&route.name))
     }
 
     /// Every token given out so far is refused from now on.
@@ -397,33 +424,13 @@ fn code(status: u16) -> Result<StatusCode, String> {
     StatusCode::from_u16(status).map_err(|_| format!("{status} is not a status"))
 }
 
-/// The directories that hold an upstream, by name.
-fn directories(dir: &Path) -> Result<Vec<PathBuf>, MockError> {
-    let io = |source| MockError::Read {
-        path: dir.to_owned(),
-        source,
-    };
-    let mut directories = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.join("routes.toml").is_file() {
-            directories.push(path);
-        }
-    }
-    directories.sort();
-    Ok(directories)
-}
-
 fn clock(path: &Path) -> Result<String, MockError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Clock {
         now: String,
     }
-    let text = fs::read_to_string(path).map_err(|source| MockError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = files::text(path)?;
     let bad = |reason: String| MockError::Clock {
         path: path.to_owned(),
         reason,

@@ -4,15 +4,14 @@
 //! else for itself, case included. The first route that fits method, path and query keys answers. There is no default.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use http::Method;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::MockError;
 use super::jq::Expression;
+use super::{MockError, files};
 
 /// The file as written. Unknown keys are errors.
 #[derive(Deserialize)]
@@ -102,13 +101,13 @@ enum Segment {
 impl Routes {
     pub(super) fn load(upstream: &str, directory: &Path) -> Result<Self, MockError> {
         let path = directory.join("routes.toml");
-        let text = read(&path)?;
+        let text = files::text(&path)?;
         let file: File = toml::from_str(&text).map_err(|error| MockError::Routes {
             path: path.clone(),
             reason: error.to_string(),
         })?;
         let prelude = match &file.prelude {
-            Some(prelude) => read(&directory.join(prelude))?,
+            Some(prelude) => files::text(&directory.join(prelude))?,
             None => String::new(),
         };
         let compile =
@@ -131,7 +130,7 @@ impl Routes {
             };
             let reply = match (&entry.reply, &entry.reply_file) {
                 (Some(text), None) => text.clone(),
-                (None, Some(file)) => read(&directory.join(file))?,
+                (None, Some(file)) => files::text(&directory.join(file))?,
                 (Some(_), Some(_)) | (None, None) => {
                     return Err(bad("needs either `reply` or `reply-file`".to_owned()));
                 }
@@ -232,11 +231,4 @@ fn template(path: &str) -> Result<Vec<Segment>, String> {
             },
         )
         .collect()
-}
-
-fn read(path: &Path) -> Result<String, MockError> {
-    fs::read_to_string(path).map_err(|source| MockError::Read {
-        path: path.to_owned(),
-        source,
-    })
 }

@@ -29,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use super::answer::Answer;
 use super::asked::{Asked, Proof, form};
 use super::certificate::{self, Certificate};
-use super::{Act, Fault, Mock, MockError, MockOptions};
+use super::{Act, Fault, Mock, MockError, MockOptions, files};
 use crate::wire::WireError;
 
 /// Large enough for any report that a client might post, small enough to stay harmless.
@@ -136,8 +136,7 @@ pub async fn serve(options: ServeOptions, listener: TcpListener) -> Result<Handl
         .collect();
     let issued = certificate::issue(names, options.certificate).map_err(ServeError::Certificate)?;
     if let Some(path) = options.authority_file {
-        let written = tokio::fs::write(&path, &issued.authority).await;
-        written.map_err(|source| ServeError::Authority { path, source })?;
+        files::write(&path, &issued.authority).map_err(|source| ServeError::Authority { path, source })?;
     }
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -239,6 +238,9 @@ impl Service {
     fn control(&self, asked: &Asked) -> Response<Reply> {
         match (&asked.method, asked.path().as_str()) {
             (&Method::POST, "/_mock/faults") => match serde_json::from_slice::<Fault>(&asked.body) {
+                Ok(fault) if !self.mock.has_route(&fault) => {
+                    complain(StatusCode::BAD_REQUEST, "no upstream has this route")
+                }
                 Ok(fault) => {
                     self.mock.inject(fault);
                     complain(StatusCode::OK, "done")
@@ -300,6 +302,7 @@ fn respond(answer: Answer, ending: Ending) -> Response<Reply> {
         sent: Some(sent),
         length,
         ending,
+        flushed: false,
     });
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -319,18 +322,25 @@ struct Reply {
     sent: Option<Bytes>,
     length: usize,
     ending: Ending,
+    flushed: bool,
 }
 
 impl Body for Reply {
     type Data = Bytes;
     type Error = Hangup;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Hangup>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Hangup>>> {
         if let Some(sent) = self.sent.take() {
             return Poll::Ready(Some(Ok(Frame::data(sent))));
         }
         match self.ending {
             Ending::Whole => Poll::Ready(None),
+            // The half is sent only when the body has nothing more to give at once.
+            Ending::Torn if !self.flushed => {
+                self.flushed = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             Ending::Torn => Poll::Ready(Some(Err(Hangup))),
             // Nothing wakes this again: the client gives up, or the server is shut down.
             Ending::Stalled => Poll::Pending,

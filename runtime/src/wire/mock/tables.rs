@@ -5,19 +5,18 @@
 //! grow in the same way.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::MockError;
 use super::jq::{self, Value};
+use super::{MockError, files};
 
 /// All tables of one upstream, as expressions see them.
 pub(super) fn load(directory: &Path, overlays: &[PathBuf]) -> Result<Value, MockError> {
     let mut tables: BTreeMap<String, Json> = BTreeMap::new();
     for directory in std::iter::once(directory).chain(overlays.iter().map(PathBuf::as_path)) {
-        for (name, path) in files(directory)? {
+        for (name, path) in files::tables(directory)? {
             let table = table(&path)?;
             match tables.get_mut(&name) {
                 Some(below) => overlay(below, table).map_err(|reason| MockError::Table { path, reason })?,
@@ -25,42 +24,21 @@ pub(super) fn load(directory: &Path, overlays: &[PathBuf]) -> Result<Value, Mock
             }
         }
     }
-    let values = tables.into_iter().map(|(name, table)| Ok((name, value(&table)?)));
+    let values = tables.into_iter().map(|(name, table)| {
+        let bad = |reason| MockError::Table {
+            path: directory.join(&name),
+            reason,
+        };
+        let value = jq::read(table.to_string().as_bytes()).map_err(bad)?;
+        Ok((name, value))
+    });
     Ok(jq::object(values.collect::<Result<Vec<_>, MockError>>()?))
 }
 
-fn files(directory: &Path) -> Result<BTreeMap<String, PathBuf>, MockError> {
-    let io = |source| MockError::Read {
-        path: directory.to_owned(),
-        source,
-    };
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(directory).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|extension| extension == "json")
-            && let Some(name) = path.file_stem().and_then(|name| name.to_str())
-        {
-            files.insert(name.to_owned(), path);
-        }
-    }
-    Ok(files)
-}
-
 fn table(path: &Path) -> Result<Json, MockError> {
-    let bytes = fs::read(path).map_err(|source| MockError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_slice(&bytes).map_err(|error| MockError::Table {
+    serde_json::from_str(&files::text(path)?).map_err(|error| MockError::Table {
         path: path.to_owned(),
         reason: error.to_string(),
-    })
-}
-
-fn value(table: &Json) -> Result<Value, MockError> {
-    jq::read(table.to_string().as_bytes()).map_err(|reason| MockError::Table {
-        path: PathBuf::new(),
-        reason,
     })
 }
 

@@ -1,10 +1,14 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -157,6 +161,28 @@ async fn pages_join_to_the_whole_without_loss_or_repetition() {
         let (rows, walked) = walk(&mock, rest).await;
         assert_eq!((rows.len(), ids(&rows).len(), walked), (count, count, pages), "{rest}");
     }
+}
+
+#[tokio::test]
+async fn a_tenant_may_have_smaller_pages_and_link_them_by_row() {
+    let overlay = tempfile::tempdir().unwrap();
+    std::fs::create_dir(overlay.path().join("graph")).unwrap();
+    let sizes = r#"{"page_sizes": {"identity/conditionalAccess/policies": 1}}"#;
+    std::fs::write(overlay.path().join("graph/tenant.json"), sizes).unwrap();
+    let mock = Mock::load(MockOptions {
+        overlays: vec![overlay.path().to_owned()],
+        ..options()
+    })
+    .unwrap();
+    let rest = "/identity/conditionalAccess/policies?$select=id,state";
+    let (_, body) = graph(&mock, rest).await;
+    let link = body["@odata.nextLink"].as_str().unwrap();
+    assert_eq!(
+        link,
+        format!("{GRAPH}/identity/conditionalAccess/policies?$select=id%2Cstate&$skip=1")
+    );
+    let (rows, pages) = walk(&mock, rest).await;
+    assert_eq!((ids(&rows).len(), rows.len(), pages), (3, 3, 3));
 }
 
 #[tokio::test]
@@ -596,6 +622,20 @@ fn faults_are_written_in_toml() {
     assert!(toml::from_str::<File>("fault = [{ route = 'a/b', does = 'torn', when = 2 }]").is_err());
 }
 
+#[test]
+fn a_fault_or_an_overlay_that_is_nowhere_is_an_error() {
+    let faults = vec![fault("graph/user-list", 1, Misbehaviour::Torn)];
+    assert!(matches!(
+        Mock::load(MockOptions { faults, ..options() }),
+        Err(MockError::Fault(_))
+    ));
+    let overlays = vec![data().join("friendly")];
+    assert!(matches!(
+        Mock::load(MockOptions { overlays, ..options() }),
+        Err(MockError::Overlay(_))
+    ));
+}
+
 /// One upstream in a directory of its own.
 fn upstream(routes: &str) -> (tempfile::TempDir, Result<Mock, MockError>) {
     let dir = tempfile::tempdir().unwrap();
@@ -705,29 +745,264 @@ async fn the_same_request_gets_the_same_bytes() {
     }
 }
 
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn measure() {
-    let start = Instant::now();
-    let mock = Mock::load(options()).unwrap();
-    println!("load {:?}", start.elapsed());
-    let asked = request("GET", &format!("{GRAPH}/users?$top=5"), &[]);
-    let start = Instant::now();
-    for _ in 0..100 {
-        mock.send(&asked).await.unwrap();
+/// A client that trusts `ca_pem` alone, finds every name at the server, and reads what it gets to the end.
+struct Client<'a> {
+    server: &'a Handle,
+    host: &'a str,
+    token: Option<&'a str>,
+}
+
+impl Client<'_> {
+    async fn send(&self, method: &str, path: &str, body: &str) -> Result<(StatusCode, HeaderMap, Bytes), String> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.server.ca_pem().as_bytes()).unwrap())
+            .unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = tokio::net::TcpStream::connect(self.server.addr()).await.unwrap();
+        let name = rustls::pki_types::ServerName::try_from(self.host.to_owned()).unwrap();
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await;
+        let stream = TokioIo::new(stream.map_err(|error| format!("tls: {error}"))?);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", self.host);
+        if let Some(token) = self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if !body.is_empty() {
+            let kind = if body.starts_with('{') {
+                "application/json"
+            } else {
+                "application/x-www-form-urlencoded"
+            };
+            request = request.header(CONTENT_TYPE, kind);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let reply = sender
+            .send_request(request)
+            .await
+            .map_err(|error| format!("reply: {error}"))?;
+        let (head, body) = reply.into_parts();
+        let body = body
+            .collect()
+            .await
+            .map_err(|error| format!("body: {error}"))?
+            .to_bytes();
+        connection.abort();
+        Ok((head.status, head.headers, body))
     }
-    println!("send {:?}", start.elapsed() / 100);
-    let start = Instant::now();
-    let mock = Mock::load(MockOptions {
-        scale: 50_000,
+}
+
+const TOKEN: &str = "/nexus.corp/oauth2/v2.0/token";
+const FORM: &str = "grant_type=client_credentials&client_id=4b1f0f4e-6f0e-4a35-9d0a-5f3c0c9d7e21\
+    &client_secret=mock-entra-client-secret&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default";
+
+async fn served(options: ServeOptions) -> Handle {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve(options, listener).await.unwrap()
+}
+
+async fn token(server: &Handle, form: &str) -> (StatusCode, Json) {
+    let login = Client {
+        server,
+        host: "login.microsoftonline.com",
+        token: None,
+    };
+    let (status, _, body) = login.send("POST", TOKEN, form).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn over_tls_a_token_is_needed_and_expires() {
+    let server = served(ServeOptions::new(options())).await;
+    let (status, body) = token(&server, FORM).await;
+    assert_eq!(
+        (status, &body["token_type"], &body["expires_in"]),
+        (StatusCode::OK, &json!("Bearer"), &json!(3599))
+    );
+    let given = body["access_token"].as_str().unwrap();
+    let graph = |token| Client {
+        server: &server,
+        host: "graph.microsoft.com",
+        token,
+    };
+    let (status, _, body) = graph(Some(given)).send("GET", "/v1.0/users?$top=4", "").await.unwrap();
+    let body: Json = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, body["value"].as_array().unwrap().len()), (StatusCode::OK, 4));
+    let next = body["@odata.nextLink"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("https://graph.microsoft.com")
+        .unwrap();
+    assert_eq!(
+        graph(Some(given)).send("GET", next, "").await.unwrap().0,
+        StatusCode::OK
+    );
+    for token in [None, Some("mock.0000"), Some("")] {
+        let (status, _, body) = graph(token).send("GET", "/v1.0/users", "").await.unwrap();
+        let body: Json = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (StatusCode::UNAUTHORIZED, &json!("InvalidAuthenticationToken"))
+        );
+    }
+    server.expire_tokens();
+    assert_eq!(
+        graph(Some(given)).send("GET", "/v1.0/users", "").await.unwrap().0,
+        StatusCode::UNAUTHORIZED
+    );
+    let (status, _, body) = graph(Some(given)).send("GET", "/v1.0/me", "").await.unwrap();
+    assert_eq!(
+        (status, String::from_utf8_lossy(&body).contains("no route")),
+        (StatusCode::NOT_IMPLEMENTED, true)
+    );
+    assert_eq!((server.count("graph/users"), server.count("login/token")), (6, 1));
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn over_tls_a_wrong_secret_gets_no_token() {
+    let server = served(ServeOptions::new(MockOptions {
+        token_lifetime: Duration::ZERO,
         ..options()
+    }))
+    .await;
+    for (form, status, error) in [
+        (FORM.replace("mock-entra", "other"), 401, "invalid_client"),
+        (FORM.replace("4b1f", "5b1f"), 400, "unauthorized_client"),
+        (
+            FORM.replace("client_credentials", "password"),
+            400,
+            "unsupported_grant_type",
+        ),
+        (
+            FORM.replace("graph.microsoft.com", "graph.evil.test"),
+            400,
+            "invalid_scope",
+        ),
+        (String::new(), 400, "unsupported_grant_type"),
+    ] {
+        let (found, body) = token(&server, &form).await;
+        assert_eq!((found.as_u16(), &body["error"]), (status, &json!(error)), "{form}");
+    }
+    let (_, body) = token(&server, FORM).await;
+    let expired = Client {
+        server: &server,
+        host: "graph.microsoft.com",
+        token: body["access_token"].as_str(),
+    };
+    assert_eq!(
+        expired.send("GET", "/v1.0/users", "").await.unwrap().0,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn over_tls_a_misbehaviour_shows_on_the_socket() {
+    let server = served(ServeOptions {
+        danger_remote_control: true,
+        ..ServeOptions::new(options())
     })
+    .await;
+    let (_, body) = token(&server, FORM).await;
+    let graph = Client {
+        server: &server,
+        host: "graph.microsoft.com",
+        token: body["access_token"].as_str(),
+    };
+    let send = async |does| {
+        server.inject(fault("graph/users", 1, does));
+        tokio::time::timeout(Duration::from_millis(500), graph.send("GET", "/v1.0/users", "")).await
+    };
+    let torn = send(Misbehaviour::Torn).await.unwrap().unwrap_err();
+    assert!(torn.starts_with("body: "), "{torn}");
+    let reset = send(Misbehaviour::Reset).await.unwrap().unwrap_err();
+    assert!(reset.starts_with("reply: "), "{reset}");
+    assert!(send(Misbehaviour::Stall).await.is_err());
+    assert!(send(Misbehaviour::StallBody).await.is_err());
+    let (status, headers, _) = send(Misbehaviour::Status {
+        status: 429,
+        retry_after: None,
+    })
+    .await
+    .unwrap()
     .unwrap();
-    println!("load 50000 {:?}", start.elapsed());
-    let start = Instant::now();
-    let (rows, pages) = walk(&mock, "/users?$top=999").await;
-    println!("walk {} in {pages}: {:?}", rows.len(), start.elapsed());
-    let start = Instant::now();
-    let (rows, pages) = walk(&mock, "/users?$top=999&$filter=accountEnabled%20eq%20false").await;
-    println!("filter {} in {pages}: {:?}", rows.len(), start.elapsed());
+    assert_eq!(
+        (status, headers.get(RETRY_AFTER)),
+        (StatusCode::TOO_MANY_REQUESTS, None)
+    );
+    assert_eq!(
+        send(Misbehaviour::ExpiredToken).await.unwrap().unwrap().0,
+        StatusCode::UNAUTHORIZED
+    );
+    let (_, _, body) = send(Misbehaviour::Oversized { bytes: 9 << 20 }).await.unwrap().unwrap();
+    assert!(body.len() > 9 << 20);
+
+    let control = Client {
+        server: &server,
+        host: "localhost",
+        token: None,
+    };
+    let asked = r#"{"route": "graph/users", "does": {"html": {"status": 503}}}"#;
+    assert_eq!(
+        control.send("POST", "/_mock/faults", asked).await.unwrap().0,
+        StatusCode::OK
+    );
+    assert_eq!(
+        graph.send("GET", "/v1.0/users", "").await.unwrap().0,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(
+        control.send("POST", "/_mock/faults", "{}").await.unwrap().0,
+        StatusCode::BAD_REQUEST
+    );
+}
+
+#[tokio::test]
+async fn over_tls_a_wrong_certificate_is_not_trusted() {
+    for (certificate, trusted) in [
+        (Certificate::Good, true),
+        (Certificate::OtherName, false),
+        (Certificate::Expired, false),
+        (Certificate::OtherAuthority, false),
+    ] {
+        let server = served(ServeOptions {
+            certificate,
+            ..ServeOptions::new(options())
+        })
+        .await;
+        for host in ["graph.microsoft.com", "login.microsoftonline.com", "localhost"] {
+            let client = Client {
+                server: &server,
+                host,
+                token: None,
+            };
+            let met = client.send("GET", "/", "").await;
+            assert_eq!(met.is_ok(), trusted, "{certificate:?} {host}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn mock_upstreams_are_served_on_loopback_and_their_authority_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("authority.pem");
+    let server = served(ServeOptions {
+        authority_file: Some(file.clone()),
+        ..ServeOptions::new(options())
+    })
+    .await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), server.ca_pem());
+    let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let refused = serve(ServeOptions::new(options()), everywhere).await;
+    assert!(matches!(refused, Err(ServeError::NotLoopback(_))));
 }

@@ -1,9 +1,9 @@
 //! The shape of a conditional access policy. Much of it is optional at the vendor's, and what the vendor does not state
 //! stays null here: an exclusion nobody read must not look like "nobody is excluded".
 
+use nexus_shard::serde_json::{Map, Value};
 use nexus_shard::{data, nullable};
 use serde::Deserialize;
-use nexus_shard::serde_json::{Map, Value};
 
 /// Conditional access policies.
 #[data]
