@@ -29,10 +29,6 @@ call tool arguments='{}' *args: build
 shards *args: build
     {{ quote(nexus) }} shards "$@"
 
-# Says what a shard may do, and what it may newly do.
-review *args: build
-    {{ quote(nexus) }} review "$@"
-
 # Says what is missing before Nexus can serve.
 doctor *args: build
     {{ quote(nexus) }} doctor "$@"

@@ -266,7 +266,7 @@ fn a_page_in_the_middle_that_fails_fails_the_whole() {
 
 #[test]
 fn an_empty_page_with_a_next_link_is_not_the_end() {
-    let upstream = Upstream::new();
+    let upstream = Upstream::with(|options| options.mock.scale = 100);
     upstream.fault("graph/users", 1, Misbehaviour::Set { pointer: "/value".into(), value: json!([]) });
     let called = check(&upstream.nexus(), &["token 200", "egress 200", "egress 200", "call success"]);
     assert_eq!(called.data()["users"].as_array().unwrap().len(), 5);

@@ -24,11 +24,15 @@
 //! It knows no request, reply, policy or secret. The ledger is not the log: failures are also told to `tracing`, lines
 //! are not.
 
+mod draft;
+mod file;
 mod line;
 #[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
 mod open;
+mod queue;
 #[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
 pub mod read;
+mod value;
 mod writer;
 
 #[cfg(test)]
@@ -44,12 +48,13 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 pub use line::{
-    Asked, Category, Crossing, Destination, Digest, Ending, Event, EventId, Facts, Kind, Method, Note, Phase, Scheme,
-    Scrubbed, Subject,
+    Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, Scheme, Subject,
 };
+pub use value::{Digest, EventId, Hash, Scrubbed};
 
-use line::Draft;
-use writer::{Queue, Request, Writer};
+use draft::Draft;
+use queue::{Queue, Request};
+use writer::Writer;
 
 /// A handle on the one writer of a ledger file. Cheap to clone; the last one dropped waits until what is queued is
 /// written, and lets the file go.
@@ -178,7 +183,7 @@ impl Ledger {
     pub async fn ask(&self, asked: Asked) -> Result<Entry, LedgerError> {
         let queue = &self.0.queue;
         let event_id = EventId::new();
-        let context = line::context(event_id, asked.what.kind(), asked.parent, &asked.subject);
+        let context = draft::context(event_id, asked.what.kind(), asked.parent, &asked.subject);
         let draft = Draft::asked(&context, &asked, queue.now());
         let queue_of_entry = Arc::clone(queue);
         let entry = Entry {

@@ -9,8 +9,10 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::line::{Digest, Hash, Link};
-use super::writer::{End, LedgerFile};
+use super::draft::Link;
+use super::file::LedgerFile;
+use super::value::{Digest, Hash};
+use super::writer::End;
 use super::{LedgerError, Options};
 
 pub(super) struct Opened {

@@ -11,7 +11,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{EventId, Hash, Kind, Link, Phase};
+use super::draft::Link;
+use super::line::{Kind, Phase};
+use super::value::{EventId, Hash};
 
 /// No line is longer. Written lines are far shorter; a file that is no ledger may hold anything.
 pub const MAX_LINE: usize = 1 << 20;

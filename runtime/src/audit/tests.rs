@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
+use super::file::{Fault, LedgerFile, Sink};
 use super::read::{self, Break, Chain, Count, Line, Record, VerifyError};
-use super::writer::{Fault, LedgerFile, Sink};
 use super::*;
 use crate::names::{CredentialName, ShardName, ToolName};
 
@@ -264,8 +264,8 @@ async fn a_line_is_its_number_its_fields_and_its_link() {
 fn a_link_is_the_leaf_hash_of_rfc_6962() {
     // The RFC's own example: the leaf hash of nothing.
     let empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
-    assert_eq!(line::Hash::leaf(b"").to_string(), empty);
-    assert_ne!(line::Hash::leaf(b"a"), line::Hash::leaf(b"b"));
+    assert_eq!(value::Hash::leaf(b"").to_string(), empty);
+    assert_ne!(value::Hash::leaf(b"a"), value::Hash::leaf(b"b"));
 }
 
 #[test]

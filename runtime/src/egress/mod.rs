@@ -71,7 +71,8 @@ impl Door {
         match judged {
             Ok(permit) => self.send(caller, permit).await,
             Err(refusal) => {
-                let entry = self.ask(caller, Crossing::Egress { to: record::refused(&refusal), credential: None }).await?;
+                let to = record::refused(&refusal, &self.scrubber);
+                let entry = self.ask(caller, Crossing::Egress { to, credential: None }).await?;
                 Err(self.refuse(caller, entry, refusal, started).await)
             }
         }

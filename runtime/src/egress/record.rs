@@ -7,7 +7,7 @@ use crate::audit::{Crossing, Destination, Ending, Facts, Method, Scheme, Scrubbe
 use crate::names::CredentialName;
 use crate::outbound;
 use crate::policy::{self, Permit};
-use crate::redact::CleanReply;
+use crate::redact::{CleanReply, Scrubber};
 use crate::refusal::{Code, Refusal};
 use crate::secrets::Sealed;
 
@@ -32,9 +32,14 @@ pub(super) fn token(sealed: &Sealed) -> Crossing {
 }
 
 /// Of a request that was refused unsent: as much as could be read of it.
-pub(super) fn refused(refusal: &Refusal) -> Option<Destination> {
+///
+/// Its host is the shard's own text: a name by its parser's word, but one that may spell a secret.
+pub(super) fn refused(refusal: &Refusal, scrubber: &Scrubber) -> Option<Destination> {
     match refusal {
-        Refusal::NotGranted(refused) => Some(of_policy(&refused.destination, None)),
+        Refusal::NotGranted(refused) => {
+            let host = scrubber.text(&refused.destination.host.to_string()).value.chars().take(100).collect();
+            Some(Destination { host: Scrubbed::already_scrubbed(host), ..of_policy(&refused.destination, None) })
+        }
         _ => None,
     }
 }
@@ -78,10 +83,9 @@ fn scheme(scheme: outbound::Scheme) -> Scheme {
     }
 }
 
-/// A host that was granted is the manifest's text. One that was not is the shard's: it is a name by its parser's word,
-/// and a long one is cut so that it cannot carry much.
+/// Of a host that was granted: no more than the manifest lets a shard choose.
 fn host(name: &str) -> Scrubbed {
-    Scrubbed::already_scrubbed(name.chars().take(100).collect())
+    Scrubbed::already_scrubbed(name.to_owned())
 }
 
 pub(super) fn crossed(sealed: &Sealed) -> Crossed {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::shapes::{self, Scope};
 use super::words::{self, Name, Value};
@@ -18,16 +19,7 @@ const DEEPEST: usize = 100;
 const DEEPEST_TEXT: usize = 3;
 
 /// How a list of pairs names what it holds: `{"name": "password", "value": "…"}`.
-const PAIR_NAMES: &[&str] = &[
-    "name",
-    "key",
-    "field",
-    "header",
-    "attribute",
-    "property",
-    "parameter",
-    "displayName",
-];
+const PAIR_NAMES: &[&str] = &["name", "key", "field", "header", "attribute", "property", "parameter", "displayName"];
 const PAIR_VALUES: &[&str] = &["value", "val", "oldValue", "newValue"];
 
 pub(super) fn is_json(text: &str) -> bool {
@@ -39,20 +31,19 @@ pub(super) fn scrub(eyes: &Eyes, text: &str) -> Option<(String, Redactions)> {
     walk(eyes, text, &[], 0)
 }
 
-fn walk(eyes: &Eyes, text: &str, path: &[String], nesting: usize) -> Option<(String, Redactions)> {
+fn walk(eyes: &Eyes, text: &str, path: &[Rc<str>], nesting: usize) -> Option<(String, Redactions)> {
     let mut walk = Walk {
         eyes,
         cursor: Cursor::new(text),
         edits: Vec::new(),
         redactions: Redactions::default(),
         path: path.to_vec(),
+        any: Rc::from("*"),
         nesting,
         names: HashMap::new(),
     };
     walk.value(Field::default(), 0);
-    let Walk {
-        mut edits, redactions, ..
-    } = walk;
+    let Walk { mut edits, redactions, .. } = walk;
     if edits.is_empty() {
         return None;
     }
@@ -73,7 +64,8 @@ struct Walk<'a> {
     cursor: Cursor<'a>,
     edits: Vec<Edit>,
     redactions: Redactions,
-    path: Vec<String>,
+    path: Vec<Rc<str>>,
+    any: Rc<str>,
     nesting: usize,
     /// A list of records has few keys, each many times.
     names: HashMap<&'a str, Key>,
@@ -100,7 +92,7 @@ struct Key {
     is_pair_name: bool,
     is_pair_value: bool,
     /// As paths show it.
-    shown: String,
+    shown: Rc<str>,
 }
 
 impl<'a> Walk<'a> {
@@ -127,7 +119,7 @@ impl<'a> Walk<'a> {
 
     fn array(&mut self, field: Field, depth: usize) {
         self.cursor.at += 1;
-        self.path.push("*".to_owned());
+        self.path.push(Rc::clone(&self.any));
         while self.cursor.next_item(b']') {
             self.value(field, depth + 1);
         }
@@ -146,28 +138,22 @@ impl<'a> Walk<'a> {
             self.cursor.skip_colon();
             let start = self.cursor.at;
             let secret = key.secret.or(if key.is_about { None } else { inherited });
-            self.path.push(key.shown);
-            self.value(
-                Field {
-                    secret,
-                    is_identifier: key.is_identifier,
-                },
-                depth + 1,
-            );
+            self.path.push(Rc::clone(&key.shown));
+            self.value(Field { secret, is_identifier: key.is_identifier }, depth + 1);
             let value = start..self.cursor.at;
             if key.is_pair_name {
                 pair_name = pair_name.or_else(|| self.names_secret(value));
             } else if key.is_pair_value {
-                pair_values.push((value, self.path.clone()));
+                pair_values.push((value, key.shown));
             }
             self.path.pop();
         }
         if let Some(name) = pair_name {
             // From the last to the first, so that edits made since always lie behind.
-            for (place, path) in pair_values.into_iter().rev() {
-                let path = std::mem::replace(&mut self.path, path);
+            for (place, shown) in pair_values.into_iter().rev() {
+                self.path.push(shown);
                 self.pair_value(place, name);
-                self.path = path;
+                self.path.pop();
             }
         }
     }
@@ -183,15 +169,9 @@ impl<'a> Walk<'a> {
     fn pair_value(&mut self, place: Range<usize>, name: &'static Name) {
         if !matches!(self.cursor.text.as_bytes().get(place.start), None | Some(b'{' | b'[')) {
             // Masking the whole replaces masking of parts.
-            let later = self
-                .edits
-                .iter()
-                .rev()
-                .take_while(|edit| edit.place.end > place.start)
-                .count();
+            let later = self.edits.iter().rev().take_while(|edit| edit.place.end > place.start).count();
             let later = self.edits.split_off(self.edits.len() - later);
-            self.edits
-                .extend(later.into_iter().filter(|edit| edit.place.start >= place.end));
+            self.edits.extend(later.into_iter().filter(|edit| edit.place.start >= place.end));
             self.scalar(place, name);
         }
     }
@@ -204,7 +184,7 @@ impl<'a> Walk<'a> {
         let text = decode(raw);
         let found = self.eyes.find(text.as_bytes(), Scope::All);
         let masked = masked(&text, &found);
-        let shown = if found.is_empty() { shown(&text) } else { "*".to_owned() };
+        let shown = if found.is_empty() { Rc::from(shown(&text)) } else { Rc::clone(&self.any) };
         let key = Key {
             secret: words::secret_name(&masked),
             is_about: words::is_about(&masked),
@@ -216,7 +196,7 @@ impl<'a> Walk<'a> {
         if found.is_empty() {
             self.names.insert(raw, key.clone());
         } else {
-            self.path.push("*".to_owned());
+            self.path.push(Rc::clone(&self.any));
             self.mask(place, &text, found);
             self.path.pop();
         }
@@ -239,18 +219,11 @@ impl<'a> Walk<'a> {
         if looks_nested && is_json(&text) {
             if let Some((clean, redactions)) = walk(self.eyes, &text, &self.path, self.nesting + 1) {
                 self.redactions.merge(redactions);
-                self.edits.push(Edit {
-                    place,
-                    text: Cow::Owned(quote(&clean)),
-                });
+                self.edits.push(Edit { place, text: Cow::Owned(quote(&clean)) });
             }
             return;
         }
-        let scope = if field.is_identifier {
-            Scope::NoCards
-        } else {
-            Scope::All
-        };
+        let scope = if field.is_identifier { Scope::NoCards } else { Scope::All };
         let found = self.eyes.find(text.as_bytes(), scope);
         if !found.is_empty() {
             self.mask(place, &text, found);
@@ -265,11 +238,7 @@ impl<'a> Walk<'a> {
         if let Some(name) = field.secret.filter(|name| name.value == Value::Any) {
             return self.scalar(place, name);
         }
-        let scope = if field.is_identifier {
-            Scope::NoCards
-        } else {
-            Scope::All
-        };
+        let scope = if field.is_identifier { Scope::NoCards } else { Scope::All };
         if let Some(found) = self.eyes.find(text.as_bytes(), scope).first() {
             self.replace(place, found.rule, Cow::Owned(quote(MARK)));
         }
@@ -291,10 +260,7 @@ impl<'a> Walk<'a> {
             self.redactions.add(found.rule, &self.path);
         }
         let clean = masked(text, &found);
-        self.edits.push(Edit {
-            place,
-            text: Cow::Owned(quote(&clean)),
-        });
+        self.edits.push(Edit { place, text: Cow::Owned(quote(&clean)) });
     }
 
     fn replace(&mut self, place: Range<usize>, rule: Rule, text: Cow<'static, str>) {
@@ -303,10 +269,7 @@ impl<'a> Walk<'a> {
     }
 
     fn inner(&self, place: &Range<usize>) -> &'a str {
-        self.cursor
-            .text
-            .get(place.start + 1..place.end.saturating_sub(1))
-            .unwrap_or_default()
+        self.cursor.text.get(place.start + 1..place.end.saturating_sub(1)).unwrap_or_default()
     }
 }
 
@@ -319,7 +282,7 @@ fn masked<'a>(text: &'a str, found: &[shapes::Found]) -> Cow<'a, str> {
 }
 
 /// A key as the ledger may show it: a name that a programmer gave, never a value used as a key.
-fn shown(key: &str) -> String {
+fn shown(key: &str) -> &str {
     let is_name = key.len() <= 48
         && key.bytes().filter(u8::is_ascii_digit).count() < 4
         && key
@@ -327,7 +290,7 @@ fn shown(key: &str) -> String {
             .enumerate()
             .all(|(at, b)| b.is_ascii_alphanumeric() || b"_-.$".contains(&b) || (at == 0 && b == b'@'))
         && key.bytes().any(|b| b.is_ascii_alphabetic());
-    if is_name { key.to_owned() } else { "*".to_owned() }
+    if is_name { key } else { "*" }
 }
 
 /// Every string of `text`, which is JSON, keys included.
@@ -337,10 +300,7 @@ pub(super) fn strings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
         let rest = text.as_bytes().get(cursor.at..)?;
         cursor.at += rest.iter().position(|b| *b == b'"')?;
         let place = cursor.string();
-        Some(decode(
-            text.get(place.start + 1..place.end.saturating_sub(1))
-                .unwrap_or_default(),
-        ))
+        Some(decode(text.get(place.start + 1..place.end.saturating_sub(1)).unwrap_or_default()))
     })
 }
 
@@ -367,11 +327,7 @@ pub(super) struct Keep<'a> {
 /// `text`, which is JSON, with the kept paths only. What lies under a kept path stays whole; a list or an object on the
 /// way to one stays, if need be empty.
 pub(super) fn project(text: &str, keep: &Keep<'_>) -> String {
-    let mut projection = Projection {
-        cursor: Cursor::new(text),
-        clean: String::new(),
-        codes_only: keep.codes_only,
-    };
+    let mut projection = Projection { cursor: Cursor::new(text), clean: String::new(), codes_only: keep.codes_only };
     if !projection.value(&keep.paths, 0) {
         projection.clean.push_str("null");
     }
@@ -559,10 +515,7 @@ impl<'a> Cursor<'a> {
     fn scalar(&mut self) -> Range<usize> {
         let start = self.at;
         self.at += 1;
-        while self
-            .peek()
-            .is_some_and(|b| !matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'))
-        {
+        while self.peek().is_some_and(|b| !matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
         start..self.at

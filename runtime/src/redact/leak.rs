@@ -102,10 +102,7 @@ impl Eyes {
 
     fn look(&self, text: &[u8], place: Place) -> Result<(), Leak> {
         match self.find(text, Scope::Credentials).first() {
-            Some(found) => Err(Leak {
-                rule: found.rule,
-                place,
-            }),
+            Some(found) => Err(Leak { rule: found.rule, place }),
             None => Ok(()),
         }
     }

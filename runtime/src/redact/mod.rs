@@ -70,14 +70,8 @@ struct Live {
 
 impl Scrubber {
     pub fn new<'a>(needles: impl IntoIterator<Item = &'a SecretValue>) -> Self {
-        let spellings: Vec<Spellings> = needles
-            .into_iter()
-            .map(|value| needles::spellings(value.expose()))
-            .collect();
-        Self(Arc::new(Shared {
-            base: Needles::new(&spellings),
-            live: RwLock::default(),
-        }))
+        let spellings: Vec<Spellings> = needles.into_iter().map(|value| needles::spellings(value.expose())).collect();
+        Self(Arc::new(Shared { base: Needles::new(&spellings), live: RwLock::default() }))
     }
 
     /// A token the host has just been given. It is sought in everything scrubbed from now on.
@@ -120,10 +114,7 @@ impl Scrubber {
 
     fn eyes(&self) -> Eyes {
         let live = Arc::clone(&self.0.live.read().unwrap_or_else(PoisonError::into_inner).needles);
-        Eyes {
-            shared: Arc::clone(&self.0),
-            live,
-        }
+        Eyes { shared: Arc::clone(&self.0), live }
     }
 }
 
@@ -136,14 +127,8 @@ struct Eyes {
 impl Eyes {
     /// Secrets in `text`, in order, none overlapping.
     fn find(&self, text: &[u8], scope: Scope) -> Vec<Found> {
-        let mut found: Vec<Found> = self
-            .needles(text)
-            .into_iter()
-            .map(|place| Found {
-                rule: Rule::Needle,
-                place,
-            })
-            .collect();
+        let mut found: Vec<Found> =
+            self.needles(text).into_iter().map(|place| Found { rule: Rule::Needle, place }).collect();
         shapes::find(text, scope, &mut found);
         merge(text, found)
     }
@@ -173,23 +158,14 @@ impl Eyes {
         let found = if is_text {
             self.find(text, Scope::All)
         } else {
-            merge(
-                text,
-                self.needles(text)
-                    .into_iter()
-                    .map(|place| Found {
-                        rule: Rule::Needle,
-                        place,
-                    })
-                    .collect(),
-            )
+            merge(text, self.needles(text).into_iter().map(|place| Found { rule: Rule::Needle, place }).collect())
         };
         if found.is_empty() {
             return None;
         }
         let mut redactions = Redactions::default();
         for found in &found {
-            redactions.add(found.rule, &[]);
+            redactions.add(found.rule, &[""; 0]);
         }
         Some((mask(text, &found), redactions))
     }
@@ -198,10 +174,7 @@ impl Eyes {
 /// A byte order mark, if there is one, and the JSON after it. A lone word or number is text.
 fn as_json(text: &[u8]) -> Option<(&[u8], &str)> {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    let mark = text
-        .get(..3)
-        .filter(|start| *start == BYTE_ORDER_MARK)
-        .unwrap_or_default();
+    let mark = text.get(..3).filter(|start| *start == BYTE_ORDER_MARK).unwrap_or_default();
     let body = std::str::from_utf8(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)).ok()?;
     (body.trim_start().starts_with(['{', '[', '"']) && json::is_json(body)).then_some((mark, body))
 }
@@ -215,10 +188,7 @@ fn merge(text: &[u8], mut found: Vec<Found>) -> Vec<Found> {
     let marks = marks(text);
     found.retain(|found| {
         let before = marks.partition_point(|mark| mark.start <= found.place.start);
-        before
-            .checked_sub(1)
-            .and_then(|at| marks.get(at))
-            .is_none_or(|mark| found.place.end > mark.end)
+        before.checked_sub(1).and_then(|at| marks.get(at)).is_none_or(|mark| found.place.end > mark.end)
     });
     found.sort_by_key(|found| (found.place.start, found.place.end));
     let mut merged: Vec<Found> = Vec::with_capacity(found.len());
@@ -240,9 +210,7 @@ fn marks(text: &[u8]) -> Vec<Range<usize>> {
     while let Some(open) = text.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'[')) {
         let start = at + open;
         let rest = text.get(start..).unwrap_or_default();
-        let mark = [MARK, DEPTH_MARK]
-            .into_iter()
-            .find(|mark| rest.starts_with(mark.as_bytes()));
+        let mark = [MARK, DEPTH_MARK].into_iter().find(|mark| rest.starts_with(mark.as_bytes()));
         let length = mark.map_or(1, str::len);
         if mark.is_some() {
             marks.push(start..start + length);
@@ -348,9 +316,7 @@ impl Redactions {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Rule, &str, u64)> {
-        self.0
-            .iter()
-            .map(|((rule, path), count)| (*rule, path.as_str(), *count))
+        self.0.iter().map(|((rule, path), count)| (*rule, path.as_str(), *count))
     }
 
     pub fn merge(&mut self, other: Redactions) {
@@ -359,18 +325,15 @@ impl Redactions {
         }
     }
 
-    fn add(&mut self, rule: Rule, path: &[String]) {
-        let path = path.iter().fold(String::new(), |path, step| path + "/" + step);
+    fn add(&mut self, rule: Rule, path: &[impl AsRef<str>]) {
+        let path = path.iter().fold(String::new(), |path, step| path + "/" + step.as_ref());
         self.add_path(rule, path, 1);
     }
 
     fn add_path(&mut self, rule: Rule, path: String, count: u64) {
         let key = (rule, path);
         let is_full = self.0.len() >= Self::MOST_PATHS && !self.0.contains_key(&key);
-        *self
-            .0
-            .entry(if is_full { (rule, "/*".to_owned()) } else { key })
-            .or_default() += count;
+        *self.0.entry(if is_full { (rule, "/*".to_owned()) } else { key }).or_default() += count;
     }
 }
 
@@ -386,10 +349,7 @@ impl Serialize for Redactions {
 }
 
 /// Something that has been scrubbed. Made in this room alone.
-#[expect(
-    clippy::manual_non_exhaustive,
-    reason = "the attribute would let other rooms of this crate make one"
-)]
+#[expect(clippy::manual_non_exhaustive, reason = "the attribute would let other rooms of this crate make one")]
 pub struct Clean<T> {
     pub value: T,
     pub redactions: Redactions,
@@ -398,10 +358,6 @@ pub struct Clean<T> {
 
 impl<T> Clean<T> {
     fn new(value: T, redactions: Redactions) -> Self {
-        Self {
-            value,
-            redactions,
-            _made_here: (),
-        }
+        Self { value, redactions, _made_here: () }
     }
 }

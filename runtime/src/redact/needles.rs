@@ -76,20 +76,13 @@ impl Needles {
         } else {
             let sieve = Sieve::new(groups.keys().map(Vec::as_slice));
             let heads = automaton(groups.keys());
-            Some(Long {
-                sieve,
-                heads,
-                groups: groups.into_values().collect(),
-            })
+            Some(Long { sieve, heads, groups: groups.into_values().collect() })
         };
         let short = if short.is_empty() {
             None
         } else {
             let automaton = automaton(short.iter().map(|needle| needle.bytes.as_slice()));
-            Some(Short {
-                automaton,
-                needles: short,
-            })
+            Some(Short { automaton, needles: short })
         };
         Self { long, short }
     }
@@ -109,16 +102,10 @@ impl Needles {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "fails above two billion states; patterns have at most eight bytes"
-)]
+#[expect(clippy::expect_used, reason = "fails above two billion states; patterns have at most eight bytes")]
 fn automaton(patterns: impl IntoIterator<Item = impl AsRef<[u8]>>) -> AhoCorasick {
     let kind = Some(AhoCorasickKind::ContiguousNFA);
-    AhoCorasick::builder()
-        .kind(kind)
-        .build(patterns)
-        .expect("fewer than two billion states")
+    AhoCorasick::builder().kind(kind).build(patterns).expect("fewer than two billion states")
 }
 
 impl Long {
@@ -154,8 +141,7 @@ impl Needle {
 
     fn widen(&self, text: &[u8], mut place: Range<usize>) -> Range<usize> {
         let is_base64 = |at: usize| {
-            text.get(at)
-                .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'))
+            text.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'))
         };
         if self.lead && place.start > 0 && is_base64(place.start - 1) {
             place.start -= 1;
@@ -229,18 +215,11 @@ pub(super) fn spellings(value: &str) -> Spellings {
 fn after_scheme(value: &str) -> Option<&str> {
     let (scheme, rest) = value.split_once(' ')?;
     let known = ["basic", "bearer", "token", "apikey", "ssws", "negotiate"];
-    known
-        .contains(&scheme.to_ascii_lowercase().as_str())
-        .then_some(rest.trim())
-        .filter(|rest| rest.len() >= SHORTEST)
+    known.contains(&scheme.to_ascii_lowercase().as_str()).then_some(rest.trim()).filter(|rest| rest.len() >= SHORTEST)
 }
 
 fn push(bytes: &[u8], all: &mut Spellings) {
-    all.push(Needle {
-        bytes: Zeroizing::new(bytes.to_vec()),
-        lead: false,
-        trail: false,
-    });
+    all.push(Needle { bytes: Zeroizing::new(bytes.to_vec()), lead: false, trail: false });
 }
 
 fn push_encoded(text: &str, all: &mut Spellings) {
@@ -300,11 +279,7 @@ fn json_char(c: char, escape: bool, numeric: bool, upper: bool, form: &mut Strin
         Some(short) => form.push_str(short),
         None if escape => {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                let code = if upper {
-                    format!("\\u{unit:04X}")
-                } else {
-                    format!("\\u{unit:04x}")
-                };
+                let code = if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
                 form.push_str(&code);
             }
         }
@@ -319,11 +294,7 @@ fn html_forms(text: &str) -> Vec<String> {
     for quote in ["&quot;", "&#34;", "&#x22;"] {
         for apostrophe in ["&#39;", "&#x27;", "&apos;", "'"] {
             let form = named.replace('"', quote).replace('\'', apostrophe);
-            forms.push(
-                form.replace('/', "&#x2F;")
-                    .replace('=', "&#x3D;")
-                    .replace('`', "&#x60;"),
-            );
+            forms.push(form.replace('/', "&#x2F;").replace('=', "&#x3D;").replace('`', "&#x60;"));
             forms.push(form.replace('+', "&#43;"));
             forms.push(form.replace('/', "&#x2F;"));
             forms.push(form);
@@ -337,35 +308,15 @@ fn html_forms(text: &str) -> Vec<String> {
 
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// JavaScript's `encodeURIComponent`.
-const COMPONENT: AsciiSet = UNRESERVED
-    .remove(b'!')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*');
+const COMPONENT: AsciiSet = UNRESERVED.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
 /// HTML forms: a blank becomes a plus afterwards.
 const FORM: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 /// All that a path segment may hold is left as it is.
-const SEGMENT: AsciiSet = COMPONENT
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@');
+const SEGMENT: AsciiSet =
+    COMPONENT.remove(b'$').remove(b'&').remove(b'+').remove(b',').remove(b';').remove(b'=').remove(b':').remove(b'@');
 /// Only what cannot stand in a URL at all.
-const MINIMAL: AsciiSet = CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}');
+const MINIMAL: AsciiSet =
+    CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
 /// JavaScript's `encodeURI`.
 const WHOLE_URL: AsciiSet = SEGMENT.remove(b'/').remove(b'?').remove(b'#');
 
@@ -388,14 +339,7 @@ fn byte_forms(bytes: &[u8], all: &mut Spellings) {
 fn percent_forms(bytes: &[u8]) -> Vec<String> {
     let every: String = bytes.iter().map(|b| format!("%{b:02X}")).collect();
     let mut forms = vec![every];
-    for set in [
-        &UNRESERVED,
-        NON_ALPHANUMERIC,
-        &COMPONENT,
-        &SEGMENT,
-        &MINIMAL,
-        &WHOLE_URL,
-    ] {
+    for set in [&UNRESERVED, NON_ALPHANUMERIC, &COMPONENT, &SEGMENT, &MINIMAL, &WHOLE_URL] {
         forms.push(percent_encode(bytes, set).to_string());
     }
     forms.push(percent_encode(bytes, &FORM).to_string().replace("%20", "+"));
@@ -442,10 +386,6 @@ fn base64_forms(engine: &GeneralPurpose, url: bool, offset: usize, bytes: &[u8],
     }
     for form in forms.into_iter().filter(|form| form.len() >= SHORTEST_ENCODED) {
         let trail = !padded.len().is_multiple_of(3);
-        all.push(Needle {
-            bytes: Zeroizing::new(form.into_bytes()),
-            lead: offset != 0,
-            trail,
-        });
+        all.push(Needle { bytes: Zeroizing::new(form.into_bytes()), lead: offset != 0, trail });
     }
 }

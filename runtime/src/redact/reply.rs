@@ -16,10 +16,7 @@ use crate::policy::{KeepPath, KeepStep};
 use crate::wire::RawReply;
 
 /// What a shard gets to see. Made in this room alone.
-#[expect(
-    clippy::manual_non_exhaustive,
-    reason = "the attribute would let other rooms of this crate make one"
-)]
+#[expect(clippy::manual_non_exhaustive, reason = "the attribute would let other rooms of this crate make one")]
 pub struct CleanReply {
     pub status: StatusCode,
     pub headers: Vec<(String, Vec<u8>)>,
@@ -52,13 +49,7 @@ impl Scrubber {
                 Bytes::from(clean)
             }
         };
-        Ok(CleanReply {
-            status,
-            headers,
-            body,
-            redactions,
-            _made_here: (),
-        })
+        Ok(CleanReply { status, headers, body, redactions, _made_here: () })
     }
 }
 
@@ -70,24 +61,12 @@ fn kept(status: StatusCode, body: Bytes, keep: &[KeepPath]) -> Result<Bytes, Bad
     if status.is_success() {
         let (_, text) = json.ok_or(BadBody::NotJson)?;
         let paths = keep.iter().map(KeepPath::steps).collect();
-        return Ok(Bytes::from(json::project(
-            text,
-            &Keep {
-                paths,
-                codes_only: false,
-            },
-        )));
+        return Ok(Bytes::from(json::project(text, &Keep { paths, codes_only: false })));
     }
     let Some((_, text)) = json else { return Ok(Bytes::new()) };
     let codes: Vec<Vec<KeepStep>> = CODES.iter().map(|path| steps(path)).collect();
     let paths = codes.iter().map(Vec::as_slice).collect();
-    Ok(Bytes::from(json::project(
-        text,
-        &Keep {
-            paths,
-            codes_only: true,
-        },
-    )))
+    Ok(Bytes::from(json::project(text, &Keep { paths, codes_only: true })))
 }
 
 /// Where upstreams put the code of an error.
@@ -100,11 +79,7 @@ const CODES: &[&str] = &[
 
 fn steps(path: &str) -> Vec<KeepStep> {
     let step = |step: &str| {
-        if step == "*" {
-            KeepStep::Each
-        } else {
-            KeepStep::Field(step.to_owned())
-        }
+        if step == "*" { KeepStep::Each } else { KeepStep::Field(step.to_owned()) }
     };
     path.split('/').map(step).collect()
 }
@@ -122,7 +97,7 @@ fn clean_headers(eyes: &Eyes, headers: &HeaderMap, redactions: &mut Redactions) 
         if is_hop_or_length(name) || named.iter().any(|named| named == name.as_str()) {
             continue;
         }
-        let path = [name.as_str().to_owned()];
+        let path = [name.as_str()];
         if is_hosts(name) {
             redactions.add(Rule::Header, &path);
             continue;
@@ -144,26 +119,16 @@ fn is_hop_or_length(name: &HeaderName) -> bool {
 
 /// Credentials, or the state of a login that is the host's.
 fn is_hosts(name: &HeaderName) -> bool {
-    const NAMES: &[&str] = &[
-        "set-cookie",
-        "set-cookie2",
-        "cookie",
-        "authorization",
-        "authentication-info",
-    ];
+    const NAMES: &[&str] = &["set-cookie", "set-cookie2", "cookie", "authorization", "authentication-info"];
     NAMES.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
 }
 
 fn clean_value(eyes: &Eyes, name: &HeaderName, value: &HeaderValue, redactions: &mut Redactions) -> Vec<u8> {
-    let path = [name.as_str().to_owned()];
+    let path = [name.as_str()];
     let text = value.as_bytes();
     if *name == header::WWW_AUTHENTICATE {
         // The scheme tells a shard what failed; realm, scope and nonce are between upstream and host.
-        let scheme: Vec<u8> = text
-            .iter()
-            .copied()
-            .take_while(|b| b.is_ascii_alphanumeric() || *b == b'-')
-            .collect();
+        let scheme: Vec<u8> = text.iter().copied().take_while(|b| b.is_ascii_alphanumeric() || *b == b'-').collect();
         if scheme.len() < text.len() {
             redactions.add(Rule::Header, &path);
         }

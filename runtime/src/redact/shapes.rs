@@ -24,7 +24,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::words::{self, Name, Value};
+use super::words::{self, Name, Stem, Value};
 use super::{MARK_START, Rule};
 
 /// A name is looked for this far to either side of its stem.
@@ -57,12 +57,7 @@ struct Vendor {
 }
 
 const fn vendor(rule: Rule, prefix: &'static str, also: &'static [u8], least: usize) -> Vendor {
-    Vendor {
-        rule,
-        prefix,
-        also,
-        least,
-    }
+    Vendor { rule, prefix, also, least }
 }
 
 const VENDORS: &[Vendor] = &[
@@ -91,7 +86,7 @@ const VENDORS: &[Vendor] = &[
 
 #[derive(Clone, Copy)]
 enum Anchor {
-    Stem,
+    Stem(usize),
     Pem,
     Jwt,
     Scheme,
@@ -103,10 +98,13 @@ enum Anchor {
 struct Anchors {
     automaton: AhoCorasick,
     kinds: Vec<Anchor>,
+    stems: Vec<Stem>,
 }
 
 static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
-    let mut all: Vec<(&str, Anchor)> = words::stems().into_iter().map(|stem| (stem, Anchor::Stem)).collect();
+    let stems = words::stems();
+    let mut all: Vec<(&str, Anchor)> =
+        stems.iter().enumerate().map(|(index, stem)| (stem.text, Anchor::Stem(index))).collect();
     all.extend([
         ("-----begin", Anchor::Pem),
         ("eyj", Anchor::Jwt),
@@ -116,33 +114,21 @@ static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
         (":\\/\\/", Anchor::Url),
         ("q~", Anchor::Azure),
     ]);
-    all.extend(
-        VENDORS
-            .iter()
-            .enumerate()
-            .map(|(index, vendor)| (vendor.prefix, Anchor::Vendor(index))),
-    );
+    all.extend(VENDORS.iter().enumerate().map(|(index, vendor)| (vendor.prefix, Anchor::Vendor(index))));
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .kind(Some(AhoCorasickKind::DFA))
         .build(all.iter().map(|(text, _)| text));
     #[expect(clippy::expect_used, reason = "a constant table of a few hundred bytes")]
     let automaton = automaton.expect("the table of anchors is small");
-    Anchors {
-        automaton,
-        kinds: all.into_iter().map(|(_, kind)| kind).collect(),
-    }
+    let kinds = all.into_iter().map(|(_, kind)| kind).collect();
+    Anchors { automaton, kinds, stems }
 });
 
 /// Every shape in `text`. Places may overlap.
 pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
     if scope == Scope::All {
-        cards(text, |place| {
-            found.push(Found {
-                rule: Rule::CardNumber,
-                place,
-            })
-        });
+        cards(text, |place| found.push(Found { rule: Rule::CardNumber, place }));
     }
     let credentials_only = scope == Scope::Credentials;
     let mut names = Names::default();
@@ -151,17 +137,13 @@ pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
         let Some(kind) = ANCHORS.kinds.get(hit.pattern().as_usize()) else {
             continue;
         };
-        if let Anchor::Stem = kind {
-            let place = if credentials_only {
-                None
-            } else {
-                names.at(text, hit.range())
-            };
+        if let Anchor::Stem(index) = kind {
+            if !may_be_named(text, *index, hit.start()) {
+                continue;
+            }
+            let place = if credentials_only { None } else { names.at(text, hit.range()) };
             if let Some(place) = place.and_then(|name| assignment(text, name)) {
-                found.push(Found {
-                    rule: Rule::Assignment,
-                    place,
-                });
+                found.push(Found { rule: Rule::Assignment, place });
             }
             continue;
         }
@@ -170,7 +152,7 @@ pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
             continue;
         }
         let shape = match kind {
-            Anchor::Stem => None,
+            Anchor::Stem(_) => None,
             Anchor::Pem => private_key(text, hit.start()).map(|place| (Rule::PrivateKey, place)),
             Anchor::Jwt => jwt(text, hit.start()).map(|place| (Rule::Jwt, place)),
             Anchor::Scheme => scheme(text, hit.range()).map(|place| (Rule::Authorization, place)),
@@ -193,19 +175,27 @@ pub(super) fn is_clean_json(text: &[u8]) -> bool {
     cards(text, |_| card = true);
     let mut names = Names::default();
     !card
-        && ANCHORS
-            .automaton
-            .find_overlapping_iter(text)
-            .all(|hit| match ANCHORS.kinds.get(hit.pattern().as_usize()) {
-                None => true,
-                Some(Anchor::Stem) => names.at(text, hit.range()).is_none() && !is_odd_key(text, hit.range()),
-                Some(Anchor::Pem) => false,
-                Some(Anchor::Jwt) => jwt(text, hit.start()).is_none(),
-                Some(Anchor::Scheme) => scheme(text, hit.range()).is_none(),
-                Some(Anchor::Url) => userinfo(text, hit.end()).is_none(),
-                Some(Anchor::Azure) => azure(text, hit.start()).is_none(),
-                Some(Anchor::Vendor(index)) => vendor_token(text, hit.start(), *index).is_none(),
-            })
+        && ANCHORS.automaton.find_overlapping_iter(text).all(|hit| match ANCHORS.kinds.get(hit.pattern().as_usize()) {
+            None => true,
+            Some(Anchor::Stem(index)) => {
+                !may_be_named(text, *index, hit.start())
+                    || (names.at(text, hit.range()).is_none() && !is_odd_key(text, hit.range()))
+            }
+            Some(Anchor::Pem) => false,
+            Some(Anchor::Jwt) => jwt(text, hit.start()).is_none(),
+            Some(Anchor::Scheme) => scheme(text, hit.range()).is_none(),
+            Some(Anchor::Url) => userinfo(text, hit.end()).is_none(),
+            Some(Anchor::Azure) => azure(text, hit.start()).is_none(),
+            Some(Anchor::Vendor(index)) => vendor_token(text, hit.start(), *index).is_none(),
+        })
+}
+
+/// The `pin` of `shipping` begins no word, and most of what is found goes here.
+#[inline]
+fn may_be_named(text: &[u8], stem: usize, start: usize) -> bool {
+    let is_small = text.get(start).is_some_and(u8::is_ascii_lowercase);
+    let before = slice(text, start.saturating_sub(NAME_REACH)..start);
+    ANCHORS.stems.get(stem).is_some_and(|stem| stem.fits_after(before, is_small))
 }
 
 /// Whether the stem stands in a key that is a secret name only as a whole: one with blanks, colons and the like.
@@ -216,11 +206,7 @@ fn is_odd_key(text: &[u8], stem: Range<usize>) -> bool {
     let (Some(open), Some(close)) = (before.iter().rposition(quote), after.iter().position(quote)) else {
         return false;
     };
-    let is_key = after
-        .iter()
-        .skip(close + 1)
-        .find(|b| !b.is_ascii_whitespace())
-        .is_none_or(|b| *b == b':');
+    let is_key = after.iter().skip(close + 1).find(|b| !b.is_ascii_whitespace()).is_none_or(|b| *b == b':');
     let key = slice(text, stem.start - (before.len() - open - 1)..stem.end + close);
     is_key && words::secret_name(&String::from_utf8_lossy(key)).is_some()
 }
@@ -250,20 +236,18 @@ impl Names {
         let end = stem.end + after.iter().position(is_end).unwrap_or(after.len());
         self.read = end;
         let read = |from: usize| words::secret_name(&String::from_utf8_lossy(slice(text, from..end)));
-        let alone = read(start).map(|name| Named {
-            name,
-            place: start..end,
-        });
+        let alone = read(start).map(|name| Named { name, place: start..end });
         // `key` says little; the word before it may say more.
         if alone.as_ref().is_some_and(|named| named.name.value == Value::Any) {
             return alone;
         }
         let previous = slice(text, start.saturating_sub(16)..start.saturating_sub(1));
         let word = previous.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
-        if word == 0 || self::before(text, start) != Some(b' ') {
+        let from = start.saturating_sub(1 + word);
+        let is_name = words::begins_name(slice(text, from..from + word));
+        if !is_name || self::before(text, start) != Some(b' ') {
             return alone;
         }
-        let from = start - 1 - word;
         read(from).map(|name| Named { name, place: from..end }).or(alone)
     }
 }
@@ -275,10 +259,8 @@ fn assignment(text: &[u8], Named { name, place }: Named) -> Option<Range<usize>>
     let next = skip_blanks(text, quoted);
     let (value, whole) = match at(next) {
         Some(b'=' | b':') => {
-            let start = skip_blanks(
-                text,
-                skip(slice(text, 0..text.len().min(next + 3)), next, |b| b"=:>".contains(&b)),
-            );
+            let start =
+                skip_blanks(text, skip(slice(text, 0..text.len().min(next + 3)), next, |b| b"=:>".contains(&b)));
             (value_at(text, start, clause)?, true)
         }
         Some(b'>') if before(text, place.start) == Some(b'<') => {
@@ -288,17 +270,13 @@ fn assignment(text: &[u8], Named { name, place }: Named) -> Option<Range<usize>>
         // The hyphens of an option are joints, so they are part of the name.
         Some(_) if next > quoted && starts_with(text, place.start, b"--") => (value_at(text, next, word)?, true),
         Some(_) if next > quoted => {
-            let verb = [&b"is "[..], b"was "]
-                .into_iter()
-                .find(|verb| starts_with(text, next, verb))?;
+            let verb = [&b"is "[..], b"was "].into_iter().find(|verb| starts_with(text, next, verb))?;
             (value_at(text, skip_blanks(text, next + verb.len()), word)?, false)
         }
         _ => return None,
     };
     let bytes = slice(text, value.clone());
-    let lone = std::str::from_utf8(bytes)
-        .unwrap_or_default()
-        .trim_matches(|c: char| !c.is_alphanumeric());
+    let lone = std::str::from_utf8(bytes).unwrap_or_default().trim_matches(|c: char| !c.is_alphanumeric());
     let nothing = bytes.is_empty()
         || bytes.starts_with(MARK_START)
         || bytes.starts_with(b"//")
@@ -307,9 +285,7 @@ fn assignment(text: &[u8], Named { name, place }: Named) -> Option<Range<usize>>
     let reference = place.end + 1 == value.start
         && at(place.end) == Some(b':')
         && slice(text, place).eq_ignore_ascii_case(b"secret")
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+        && bytes.iter().take_while(|b| **b != b' ').all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
     // `password = a` is a password even so, and `password: required` is none.
     let complaint = is_complaint(lone) && (!whole || (at(next) == Some(b':') && lone.len() > 2));
     let fits = name.value == Value::Any || looks_random(lone);
@@ -351,9 +327,7 @@ fn clause(text: &[u8], start: usize) -> usize {
 
 /// The end of a value that is one word.
 fn word(text: &[u8], start: usize) -> usize {
-    skip(text, start, |b| {
-        !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'<' | b',')
-    })
+    skip(text, start, |b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'<' | b','))
 }
 
 /// Whether `name=` or `name:` stands at `start`, after blanks.
@@ -362,9 +336,7 @@ fn is_pair(text: &[u8], start: usize) -> bool {
     let from = after_quote(text, from).map_or(from, |(_, after)| after);
     let joined = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let end = skip(slice(text, 0..text.len().min(from + NAME_REACH)), from, joined);
-    let end = after_quote(text, end)
-        .filter(|_| end > from)
-        .map_or(end, |(_, after)| after);
+    let end = after_quote(text, end).filter(|_| end > from).map_or(end, |(_, after)| after);
     end > from && text.get(from).is_some_and(u8::is_ascii_alphabetic) && matches!(text.get(end), Some(b'=' | b':'))
 }
 
@@ -429,9 +401,7 @@ fn jwt(text: &[u8], start: usize) -> Option<Range<usize>> {
         return None;
     }
     let header_end = skip(text, start, is_base64url);
-    let header = GeneralPurpose::new(&URL_SAFE, lenient())
-        .decode(slice(text, start..header_end))
-        .ok()?;
+    let header = GeneralPurpose::new(&URL_SAFE, lenient()).decode(slice(text, start..header_end)).ok()?;
     let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&header).ok()?;
     header.get("alg")?.as_str()?;
     let (mut end, mut parts) = (header_end, 1);
@@ -448,20 +418,14 @@ fn scheme(text: &[u8], name: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     // A blank, possibly as URLs write it.
-    let blanks = [&b"%20"[..], b" "]
-        .into_iter()
-        .find(|blank| starts_with(text, name.end, blank))?;
+    let blanks = [&b"%20"[..], b" "].into_iter().find(|blank| starts_with(text, name.end, blank))?;
     let start = skip_blanks(text, name.end + blanks.len());
-    let end = skip(text, start, |b| {
-        is_base64url(b) || matches!(b, b'.' | b'~' | b'+' | b'/' | b'=' | b':')
-    });
+    let end = skip(text, start, |b| is_base64url(b) || matches!(b, b'.' | b'~' | b'+' | b'/' | b'=' | b':'));
     let token = slice(text, start..end);
     let is_basic = slice(text, name).eq_ignore_ascii_case(b"basic");
     let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
     let fits = if is_basic {
-        let decoded = GeneralPurpose::new(&STANDARD, lenient())
-            .decode(token)
-            .unwrap_or_default();
+        let decoded = GeneralPurpose::new(&STANDARD, lenient()).decode(token).unwrap_or_default();
         token.len() >= 4 && decoded.contains(&b':')
     } else {
         (token.len() >= 8 && digits > 0) || token.len() >= 24
@@ -488,13 +452,15 @@ fn azure(text: &[u8], tilde: usize) -> Option<Range<usize>> {
     let start = tilde.checked_sub(4)?;
     let in_secret = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'~' | b'.' | b'-');
     let head = slice(text, start..tilde);
-    let end = skip(slice(text, 0..text.len().min(tilde + 2 + 41)), tilde + 2, in_secret);
-    let fits = starts_with(text, tilde, b"Q~")
+    let begins = starts_with(text, tilde, b"Q~")
         && head.iter().all(|b| in_secret(*b))
         && head.last().is_some_and(u8::is_ascii_digit)
-        && (31..=40).contains(&(end - tilde - 2))
         && !before(text, start).is_some_and(|b| b.is_ascii_alphanumeric());
-    fits.then_some(start..end)
+    if !begins {
+        return None;
+    }
+    let end = skip(text, tilde + 2, in_secret);
+    (end - tilde - 2 >= 31).then_some(start..end)
 }
 
 fn vendor_token(text: &[u8], start: usize, index: usize) -> Option<(Rule, Range<usize>)> {
@@ -546,11 +512,8 @@ fn card_in(text: &[u8], run: Range<usize>, found: &mut impl FnMut(Range<usize>))
                 continue;
             };
             let dot = text.get(end) == Some(&b'.') && !text.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
-            let digits: Vec<u8> = slice(text, start..end)
-                .iter()
-                .filter(|b| b.is_ascii_digit())
-                .map(|b| b - b'0')
-                .collect();
+            let digits: Vec<u8> =
+                slice(text, start..end).iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0').collect();
             if (dot || !touches(text.get(end).copied())) && is_issued(&digits) && luhn(&digits) {
                 found(start..end);
             }
@@ -640,7 +603,5 @@ fn skip(text: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
 
 /// A few blanks; more would let a text of blanks cost the square of its length.
 fn skip_blanks(text: &[u8], start: usize) -> usize {
-    skip(slice(text, 0..text.len().min(start + 64)), start, |b| {
-        matches!(b, b' ' | b'\t')
-    })
+    skip(slice(text, 0..text.len().min(start + 64)), start, |b| matches!(b, b' ' | b'\t'))
 }

@@ -18,11 +18,7 @@ fn secret(text: &str) -> SecretValue {
 
 fn reply(scrubber: &Scrubber, status: u16, body: &str, keep: Option<&[&str]>) -> Result<CleanReply, BadBody> {
     let keep: Option<Vec<KeepPath>> = keep.map(|keep| keep.iter().map(|path| KeepPath::parse(path).unwrap()).collect());
-    let raw = RawReply::new(
-        StatusCode::from_u16(status).unwrap(),
-        HeaderMap::new(),
-        Bytes::from(body.to_owned()),
-    );
+    let raw = RawReply::new(StatusCode::from_u16(status).unwrap(), HeaderMap::new(), Bytes::from(body.to_owned()));
     scrubber.reply(raw, keep.as_deref())
 }
 
@@ -92,10 +88,7 @@ fn lists_of_any_order_and_nested_json_are_descended() {
     for (value, clean) in [
         (json!([1, [2, { "pwd": "x1" }]]), json!([1, [2, { "pwd": MARK }]])),
         (json!(["a", { "pwd": "x1" }]), json!(["a", { "pwd": MARK }])),
-        (
-            json!([[[{ "privateKey": 12345 }]]]),
-            json!([[[{ "privateKey": MARK }]]]),
-        ),
+        (json!([[[{ "privateKey": 12345 }]]]), json!([[[{ "privateKey": MARK }]]])),
         (
             json!({ "password": null, "secret": true, "pin": "" }),
             json!({ "password": null, "secret": true, "pin": "" }),
@@ -108,23 +101,11 @@ fn lists_of_any_order_and_nested_json_are_descended() {
             json!({ "passwordCredentials": [{ "keyId": "k", "secretText": "x", "hint": "abc" }] }),
             json!({ "passwordCredentials": [{ "keyId": "k", "secretText": MARK, "hint": "abc" }] }),
         ),
-        (
-            json!({ "j": r#"{"pwd":"x","a":1.0}"# }),
-            json!({ "j": r#"{"pwd":"[redacted:secret]","a":1.0}"# }),
-        ),
+        (json!({ "j": r#"{"pwd":"x","a":1.0}"# }), json!({ "j": r#"{"pwd":"[redacted:secret]","a":1.0}"# })),
         (json!({ "j": "{ \"a\": 1 }" }), json!({ "j": "{ \"a\": 1 }" })),
-        (
-            json!({ "j": "[\"{\\\"otp\\\":1}\"]" }),
-            json!({ "j": "[\"{\\\"otp\\\":\\\"[redacted:secret]\\\"}\"]" }),
-        ),
-        (
-            json!({ "name": "password", "value": "x1" }),
-            json!({ "name": "password", "value": MARK }),
-        ),
-        (
-            json!({ "value": "a x1", "name": "apiKey" }),
-            json!({ "value": MARK, "name": "apiKey" }),
-        ),
+        (json!({ "j": "[\"{\\\"otp\\\":1}\"]" }), json!({ "j": "[\"{\\\"otp\\\":\\\"[redacted:secret]\\\"}\"]" })),
+        (json!({ "name": "password", "value": "x1" }), json!({ "name": "password", "value": MARK })),
+        (json!({ "value": "a x1", "name": "apiKey" }), json!({ "value": MARK, "name": "apiKey" })),
         (
             json!({ "displayName": "pwd", "oldValue": "password=a", "newValue": "password=b" }),
             json!({ "displayName": "pwd", "oldValue": MARK, "newValue": MARK }),
@@ -185,10 +166,7 @@ fn text_is_masked_where_a_secret_stands_and_nowhere_else() {
     for (text, clean) in rows {
         assert_eq!(scrubber(&[]).text(text).value, clean.replace('~', MARK), "{text}");
     }
-    assert_eq!(
-        scrubber(&[]).text("abc8Q~0123456789abcdefghijABCDEFGHIJ0123").value,
-        MARK
-    );
+    assert_eq!(scrubber(&[]).text("abc8Q~0123456789abcdefghijABCDEFGHIJ0123").value, MARK);
     for text in [
         "monkey: banana",
         "keyboard: banana",
@@ -243,15 +221,9 @@ fn a_secret_does_not_pass_in_any_spelling() {
         secret.chars().rev().collect::<String>().into(),
         serde_json::to_string(secret).unwrap().trim_matches('"').into(),
         serde_json::to_string(secret).unwrap().replace('/', "\\/").into(),
-        secret
-            .encode_utf16()
-            .map(|u| format!("\\u{u:04x}"))
-            .collect::<String>()
-            .into(),
+        secret.encode_utf16().map(|u| format!("\\u{u:04x}")).collect::<String>().into(),
         secret.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC)
-            .to_string()
-            .into(),
+        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string().into(),
         percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC)
             .to_string()
             .to_lowercase()
@@ -287,11 +259,7 @@ fn a_secret_does_not_pass_in_any_spelling() {
 #[test]
 fn json_escapes_of_any_mixture_are_read() {
     let scrubber = scrubber(&["hunter2/x"]);
-    for text in [
-        r#"{"a":"\u0068unter2\/x"}"#,
-        r#"{"a":"hunt\u0065r2/x"}"#,
-        r#"{"a":"{\"b\":\"h\\u0075nter2/x\"}"}"#,
-    ] {
+    for text in [r#"{"a":"\u0068unter2\/x"}"#, r#"{"a":"hunt\u0065r2/x"}"#, r#"{"a":"{\"b\":\"h\\u0075nter2/x\"}"}"#] {
         let clean = reply(&scrubber, 200, text, None).unwrap();
         assert!(body(&clean).contains(MARK), "{}", body(&clean));
         assert!(serde_json::from_str::<Value>(body(&clean)).is_ok());
@@ -302,10 +270,7 @@ fn json_escapes_of_any_mixture_are_read() {
 fn a_secret_cut_off_in_an_error_does_not_pass() {
     let secret = "abcdefghijklmnopqrstuvwxyz0123456789";
     let scrubber = scrubber(&[secret]);
-    assert_eq!(
-        scrubber.text(&format!("bad {}...", &secret[..20])).value,
-        format!("bad {MARK}...")
-    );
+    assert_eq!(scrubber.text(&format!("bad {}...", &secret[..20])).value, format!("bad {MARK}..."));
     assert_eq!(scrubber.text(&secret[..12]).value, &secret[..12]);
 }
 
@@ -325,10 +290,7 @@ fn a_secret_that_is_part_of_the_mark_does_not_make_it_grow() {
 
 #[test]
 fn a_header_value_is_sought_without_its_scheme_too() {
-    assert_eq!(
-        scrubber(&["Bearer opaque-token-1"]).text("echo opaque-token-1!").value,
-        format!("echo {MARK}!")
-    );
+    assert_eq!(scrubber(&["Bearer opaque-token-1"]).text("echo opaque-token-1!").value, format!("echo {MARK}!"));
 }
 
 #[test]
@@ -344,24 +306,14 @@ fn tokens_can_be_added_while_running_and_clones_share_them() {
 #[test]
 fn clean_bodies_pass_untouched() {
     let scrubber = scrubber(&["first-secret"]);
-    for text in [
-        "{\"a\" : 1.10, \"b\":[ ]}",
-        "plain",
-        "\u{feff}{\"a\":1}",
-        "{\"big\":12345678901234567890123}",
-        "",
-    ] {
+    for text in ["{\"a\" : 1.10, \"b\":[ ]}", "plain", "\u{feff}{\"a\":1}", "{\"big\":12345678901234567890123}", ""] {
         let raw = Bytes::from(text.to_owned());
-        let clean = scrubber
-            .reply(RawReply::new(StatusCode::OK, HeaderMap::new(), raw.clone()), None)
-            .unwrap();
+        let clean = scrubber.reply(RawReply::new(StatusCode::OK, HeaderMap::new(), raw.clone()), None).unwrap();
         assert_eq!(clean.body.as_ptr(), raw.as_ptr(), "{text}");
         assert_eq!(clean.body, raw);
     }
     let binary = Bytes::from_static(b"\x89PNG\0\xff password=hunter2 \0");
-    let clean = scrubber
-        .reply(RawReply::new(StatusCode::OK, HeaderMap::new(), binary.clone()), None)
-        .unwrap();
+    let clean = scrubber.reply(RawReply::new(StatusCode::OK, HeaderMap::new(), binary.clone()), None).unwrap();
     assert_eq!(clean.body, binary);
 }
 
@@ -383,38 +335,28 @@ fn paths_show_names_and_never_values() {
         "hunter2-secret": { "pwd": "c" },
         "8f14e45f-ceea-4672": { "pwd": "c" },
     }));
-    let redactions: Vec<(&str, &str, u64)> = clean
-        .redactions
-        .iter()
-        .map(|(rule, path, count)| (rule.as_str(), path, count))
-        .collect();
+    let redactions: Vec<(&str, &str, u64)> =
+        clean.redactions.iter().map(|(rule, path, count)| (rule.as_str(), path, count)).collect();
     #[rustfmt::skip]
     assert_eq!(redactions, [
         ("needle", "/*", 1), ("secret-name", "/*/pin", 1), ("secret-name", "/*/pwd", 2),
         ("secret-name", "/value/*/password", 2),
     ]);
-    assert_eq!(
-        serde_json::to_value(&clean.redactions).unwrap(),
-        json!({ "needle": 1, "secret-name": 5 })
-    );
+    assert_eq!(serde_json::to_value(&clean.redactions).unwrap(), json!({ "needle": 1, "secret-name": 5 }));
     assert!(!clean.value.to_string().contains("hunter2-secret"));
 }
 
 #[test]
 fn new_names_without_end_do_not_make_the_count_grow_without_end() {
-    let many: serde_json::Map<String, Value> = (0..5000)
-        .map(|n| (format!("a{}", to_letters(n)), json!({ "password": "x" })))
-        .collect();
+    let many: serde_json::Map<String, Value> =
+        (0..5000).map(|n| (format!("a{}", to_letters(n)), json!({ "password": "x" }))).collect();
     let clean = scrubber(&[]).json(Value::Object(many));
     assert_eq!(clean.redactions.count(), 5000);
     assert!(clean.redactions.iter().count() <= 300);
 }
 
 fn to_letters(n: u32) -> String {
-    n.to_string()
-        .chars()
-        .map(|digit| char::from(b'a' + digit as u8 - b'0'))
-        .collect()
+    n.to_string().chars().map(|digit| char::from(b'a' + digit as u8 - b'0')).collect()
 }
 
 #[test]
@@ -434,10 +376,7 @@ fn a_grant_keeps_only_what_it_names() {
     let text = r#"{"@next":"n","value":[{"id":1.0,"name":"a","x":{"y":[1,{"z":2}]}},{"name":"b"},3],"o":{"k":{"id":7},"l":8}}"#;
     for (keep, clean) in [
         (&["/value/*/id"][..], r#"{"value":[{"id":1.0},{}]}"#),
-        (
-            &["/value/*/id", "/value/*/name"],
-            r#"{"value":[{"id":1.0,"name":"a"},{"name":"b"}]}"#,
-        ),
+        (&["/value/*/id", "/value/*/name"], r#"{"value":[{"id":1.0,"name":"a"},{"name":"b"}]}"#),
         (&["/value/*/x"], r#"{"value":[{"x":{"y":[1,{"z":2}]}},{}]}"#),
         (&["/value/*/x/y/*/z"], r#"{"value":[{"x":{"y":[{"z":2}]}},{}]}"#),
         (&["/o/*/id"], r#"{"o":{"k":{"id":7}}}"#),
@@ -447,22 +386,12 @@ fn a_grant_keeps_only_what_it_names() {
             r#"{"@next":"n","value":[{"id":1.0,"name":"a","x":{"y":[1,{"z":2}]}},{"name":"b"},3]}"#,
         ),
     ] {
-        assert_eq!(
-            body(&reply(&scrubber, 200, text, Some(keep)).unwrap()),
-            clean,
-            "{keep:?}"
-        );
+        assert_eq!(body(&reply(&scrubber, 200, text, Some(keep)).unwrap()), clean, "{keep:?}");
     }
     let kept = reply(&scrubber, 200, r#"{"id":"hunter2-secret","pw":"x"}"#, Some(&["/id"])).unwrap();
     assert_eq!(body(&kept), format!(r#"{{"id":"{MARK}"}}"#));
-    assert_eq!(
-        body(&reply(&scrubber, 200, r#""text""#, Some(&["/id"])).unwrap()),
-        "null"
-    );
-    assert_eq!(
-        body(&reply(&scrubber, 200, r#"{"\u0069d":1}"#, Some(&["/id"])).unwrap()),
-        r#"{"\u0069d":1}"#
-    );
+    assert_eq!(body(&reply(&scrubber, 200, r#""text""#, Some(&["/id"])).unwrap()), "null");
+    assert_eq!(body(&reply(&scrubber, 200, r#"{"\u0069d":1}"#, Some(&["/id"])).unwrap()), r#"{"\u0069d":1}"#);
 }
 
 #[test]
@@ -483,17 +412,9 @@ fn of_an_error_only_the_code_passes_a_grant_that_keeps_fields() {
             r#"{"error":{"code":"Request_BadRequest","message":"bob@example.com"}}"#,
             r#"{"error":{"code":"Request_BadRequest"}}"#,
         ),
-        (
-            401,
-            r#"{"error":"invalid_grant","error_description":"x y"}"#,
-            r#"{"error":"invalid_grant"}"#,
-        ),
+        (401, r#"{"error":"invalid_grant","error_description":"x y"}"#, r#"{"error":"invalid_grant"}"#),
         (400, r#"{"error":"sentence about bob"}"#, "{}"),
-        (
-            400,
-            r#"{"errors":[{"code":"A.B","message":"m"}]}"#,
-            r#"{"errors":[{"code":"A.B"}]}"#,
-        ),
+        (400, r#"{"errors":[{"code":"A.B","message":"m"}]}"#, r#"{"errors":[{"code":"A.B"}]}"#),
         (500, "<html>Bob</html>", ""),
         (302, "<a href=x>", ""),
         (
@@ -502,11 +423,7 @@ fn of_an_error_only_the_code_passes_a_grant_that_keeps_fields() {
             r#"[{"messageType":"ERROR","messageNumber":302}]"#,
         ),
     ] {
-        assert_eq!(
-            body(&reply(&scrubber, status, text, Some(&["/value/*/id"])).unwrap()),
-            clean,
-            "{text}"
-        );
+        assert_eq!(body(&reply(&scrubber, status, text, Some(&["/value/*/id"])).unwrap()), clean, "{text}");
     }
 }
 
@@ -534,14 +451,9 @@ fn headers_of_the_host_do_not_reach_a_shard() {
     ] {
         headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    let clean = scrubber
-        .reply(RawReply::new(StatusCode::OK, headers, Bytes::new()), None)
-        .unwrap();
-    let seen: BTreeMap<&str, &str> = clean
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), std::str::from_utf8(value).unwrap()))
-        .collect();
+    let clean = scrubber.reply(RawReply::new(StatusCode::OK, headers, Bytes::new()), None).unwrap();
+    let seen: BTreeMap<&str, &str> =
+        clean.headers.iter().map(|(name, value)| (name.as_str(), std::str::from_utf8(value).unwrap())).collect();
     #[rustfmt::skip]
     assert_eq!(seen, [
         ("content-type", "application/json"),
@@ -558,10 +470,8 @@ fn headers_of_the_host_do_not_reach_a_shard() {
 
 #[test]
 fn an_identifier_that_looks_like_a_card_stays() {
-    let clean = scrubber(&[]).json(
-        json!({ "trackingNumber": "4111111111111111", "serial": 4111111111111111u64,
-        "note": "4111111111111111", "n": 4111111111111111u64 }),
-    );
+    let clean = scrubber(&[]).json(json!({ "trackingNumber": "4111111111111111", "serial": 4111111111111111u64,
+        "note": "4111111111111111", "n": 4111111111111111u64 }));
     assert_eq!(
         clean.value,
         json!({ "trackingNumber": "4111111111111111", "serial": 4111111111111111u64, "note": MARK, "n": MARK })
@@ -709,11 +619,7 @@ fn encoded(random: &mut Random, secret: &str) -> String {
         8 => inner.chars().rev().collect(),
         9 => serde_json::to_string(&inner).unwrap(),
         10 => inner.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect(),
-        11 => inner
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace('"', "&quot;"),
+        11 => inner.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
         12 => STANDARD.encode(inner.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
         _ => inner,
     }
@@ -722,10 +628,7 @@ fn encoded(random: &mut Random, secret: &str) -> String {
 /// Whether any spelling of the secret is left: by a search that shares nothing with the one under test.
 fn survives(text: &str, secret: &str) -> Option<Vec<u8>> {
     let found = |needle: &[u8]| text.as_bytes().windows(needle.len()).any(|window| window == needle);
-    needles::spellings(secret)
-        .iter()
-        .map(|needle| needle.bytes().to_vec())
-        .find(|needle| found(needle))
+    needles::spellings(secret).iter().map(|needle| needle.bytes().to_vec()).find(|needle| found(needle))
 }
 
 #[test]
@@ -742,9 +645,7 @@ fn no_spelling_of_any_secret_survives_in_any_json() {
             })
             .map(|secret| format!("q{}7", secret.trim()))
             .collect();
-        let mut planted: Vec<String> = (0..12)
-            .map(|n| encoded(&mut random, &secrets[n % secrets.len()]))
-            .collect();
+        let mut planted: Vec<String> = (0..12).map(|n| encoded(&mut random, &secrets[n % secrets.len()])).collect();
         let mut value = Value::from(planted.clone());
         while !planted.is_empty() && random.below(8) > 0 {
             let next = random.json(4, &mut planted);
@@ -766,11 +667,7 @@ fn no_spelling_of_any_secret_survives_in_any_json() {
             let mut strings = Vec::new();
             collect(&parsed, &mut strings);
             for string in strings {
-                assert_eq!(
-                    survives(&string, secret),
-                    None,
-                    "round {round}: {secret:?} in {string:?}"
-                );
+                assert_eq!(survives(&string, secret), None, "round {round}: {secret:?} in {string:?}");
             }
         }
         let twice = reply(&scrubber, 200, clean, None).unwrap();

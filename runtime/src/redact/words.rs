@@ -29,27 +29,15 @@ pub(super) enum Value {
 }
 
 const fn name(words: &'static [&'static str]) -> Name {
-    Name {
-        words,
-        value: Value::Any,
-        unless_after: &[],
-    }
+    Name { words, value: Value::Any, unless_after: &[] }
 }
 
 const fn random(words: &'static [&'static str]) -> Name {
-    Name {
-        words,
-        value: Value::Random,
-        unless_after: &[],
-    }
+    Name { words, value: Value::Random, unless_after: &[] }
 }
 
 const fn except(words: &'static [&'static str], unless_after: &'static [&'static str]) -> Name {
-    Name {
-        words,
-        value: Value::Any,
-        unless_after,
-    }
+    Name { words, value: Value::Any, unless_after }
 }
 
 /// Places in a list, and what counts the words of a language model, are called tokens too.
@@ -114,9 +102,7 @@ const ABOUT: &[&str] = &[
 ];
 
 /// A name that begins so is answered by yes or no.
-const QUESTIONS: &[&str] = &[
-    "is", "has", "can", "needs", "requires", "allow", "allows", "enable", "disable",
-];
+const QUESTIONS: &[&str] = &["is", "has", "can", "needs", "requires", "allow", "allows", "enable", "disable"];
 
 /// Names of numbers that only look like the numbers of cards.
 #[rustfmt::skip]
@@ -127,21 +113,15 @@ const IDENTIFIERS: &[&str] = &[
 /// The rule by which `text` names a secret.
 pub(super) fn secret_name(text: &str) -> Option<&'static Name> {
     // What a name held was redacted; the mark is not a part of the name.
-    let words = if text.contains(super::MARK) {
-        words(&text.replace(super::MARK, " "))
-    } else {
-        words(text)
-    };
-    // A name whose capitals mislead (`APIkey`) still is one word.
-    let joined = [words.concat()];
+    let words = if text.contains(super::MARK) { words(&text.replace(super::MARK, " ")) } else { words(text) };
     if words.first().is_some_and(|first| QUESTIONS.contains(&first.as_str())) && words.len() > 1 {
         return None;
     }
+    // A name whose capitals mislead (`APIkey`) still is one word.
+    let joined = (words.len() > 1 && text.bytes().all(|b| b.is_ascii_alphabetic())).then(|| [words.concat()]);
     let found = |value: Value| {
-        NAMES
-            .iter()
-            .filter(move |rule| rule.value == value)
-            .find(|rule| rule.fits(&words) || rule.fits(&joined))
+        let fits = |words: &[String]| NAMES.iter().find(|rule| rule.value == value && rule.fits(words));
+        fits(&words).or_else(|| fits(joined.as_ref()?))
     };
     found(Value::Any).or_else(|| found(Value::Random))
 }
@@ -155,22 +135,54 @@ pub(super) fn is_identifier(text: &str) -> bool {
     words(text).iter().any(|word| IDENTIFIERS.contains(&word.as_str()))
 }
 
-/// Every secret name holds one of these, in any case: the fewest parts of rules for which that is so.
-pub(super) fn stems() -> Vec<&'static str> {
-    let single = || {
-        NAMES
-            .iter()
-            .filter_map(|rule| if let [word] = rule.words { Some(*word) } else { None })
-    };
-    let covered = |part: &str| single().any(|word| part != word && part.contains(word));
-    let mut stems: Vec<&str> = single().filter(|word| !covered(word)).collect();
-    for rule in NAMES {
-        let is_new = |part: &&str| !stems.iter().any(|stem| part.contains(stem));
+/// Whether a rule of several words begins with `word`, so that the word after it says more with it.
+pub(super) fn begins_name(word: &[u8]) -> bool {
+    NAMES.iter().any(|rule| match rule.words {
+        [first, _, ..] => word.eq_ignore_ascii_case(first.as_bytes()),
+        _ => false,
+    })
+}
+
+/// Where a secret name may be.
+pub(super) struct Stem {
+    pub(super) text: &'static str,
+    /// Parts that may stand before it, joined to it in one word.
+    after: Vec<&'static str>,
+}
+
+impl Stem {
+    /// Whether a word can begin after `before` with a small letter, or with a capital one.
+    pub(super) fn fits_after(&self, before: &[u8], is_small: bool) -> bool {
+        let inside = is_small && before.last().is_some_and(u8::is_ascii_lowercase);
+        let ends = |part: &&str| {
+            let tail = before.len().checked_sub(part.len()).and_then(|start| before.get(start..));
+            tail.is_some_and(|tail| tail.eq_ignore_ascii_case(part.as_bytes()))
+        };
+        !inside || self.after.iter().any(ends)
+    }
+}
+
+/// In every secret name a part begins with one of these, in any case. The fewest for which that is so.
+pub(super) fn stems() -> Vec<Stem> {
+    let mut stems: Vec<&str> = Vec::new();
+    // A shorter rule's word stands for all parts that begin with it, so the short come first.
+    let mut rules: Vec<&Name> = NAMES.iter().collect();
+    rules.sort_by_key(|rule| (rule.words.len(), rule.words.concat().len()));
+    for rule in rules {
+        let is_new = |part: &&str| !stems.iter().any(|stem| part.starts_with(stem));
         if rule.words.iter().all(is_new) {
             stems.extend(rule.words.iter().max_by_key(|part| part.len()));
         }
     }
-    stems
+    let after = |stem: &str| {
+        let pairs = NAMES.iter().flat_map(|rule| rule.words.windows(2));
+        pairs
+            .filter_map(
+                |pair| if let [first, second] = pair { second.starts_with(stem).then_some(*first) } else { None },
+            )
+            .collect()
+    };
+    stems.into_iter().map(|text| Stem { text, after: after(text) }).collect()
 }
 
 impl Name {
@@ -178,9 +190,7 @@ impl Name {
         (0..words.len()).any(|start| {
             let (before, from) = words.split_at(start);
             self.spans(from).is_some_and(|after| {
-                before
-                    .last()
-                    .is_none_or(|word| !self.unless_after.contains(&word.as_str()))
+                before.last().is_none_or(|word| !self.unless_after.contains(&word.as_str()))
                     && !after.iter().any(|word| ABOUT.contains(&word.as_str()))
             })
         })
@@ -188,6 +198,9 @@ impl Name {
 
     /// The words left over when `words` begins with this rule's.
     fn spans<'a>(&self, words: &'a [String]) -> Option<&'a [String]> {
+        if words.first()?.bytes().next() != self.words.first()?.bytes().next() {
+            return None;
+        }
         let mut wanted = self.words.iter();
         let mut rest = words;
         while let Some((word, after)) = rest.split_first() {
@@ -209,23 +222,25 @@ impl Name {
 }
 
 /// The words of a name, in small letters, without digits.
-pub(super) fn words(text: &str) -> Vec<String> {
+fn words(text: &str) -> Vec<String> {
+    let is_small = |c: Option<char>| c.is_some_and(|c| c.is_alphabetic() && !c.is_uppercase());
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
-    let chars: Vec<char> = text.chars().collect();
-    let is_upper = |at: usize| chars.get(at).is_some_and(|c| c.is_uppercase());
-    let is_lower = |at: usize| chars.get(at).is_some_and(|c| c.is_alphabetic() && !c.is_uppercase());
-    for (at, c) in chars.iter().enumerate() {
-        let after_lower = at.checked_sub(1).is_some_and(is_lower);
+    let mut rest = text.chars();
+    let mut previous = None;
+    while let Some(c) = rest.next() {
+        let mut ahead = rest.clone();
+        let (next, after) = (ahead.next(), ahead.next());
         // `APIKey`: the `K` begins a word. `PINs`: the `N` does not, for the small letter is a plural's.
-        let plural = chars.get(at + 1) == Some(&'s') && !is_lower(at + 2);
-        let starts = is_upper(at) && (after_lower || (is_lower(at + 1) && !plural));
+        let plural = next == Some('s') && !is_small(after);
+        let starts = c.is_uppercase() && (is_small(previous) || (is_small(next) && !plural));
         if (starts || !c.is_alphabetic()) && !word.is_empty() {
             words.push(std::mem::take(&mut word));
         }
         if c.is_alphabetic() {
             word.push(c.to_ascii_lowercase());
         }
+        previous = Some(c);
     }
     if !word.is_empty() {
         words.push(word);

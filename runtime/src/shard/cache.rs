@@ -86,7 +86,7 @@ impl Cache {
 }
 
 /// The component, from the cache if there is one and it holds it. Slow when it must compile: keep it off request paths.
-pub fn component(
+pub(super) fn component(
     engine: &Engine,
     cache: Option<&Cache>,
     digest: &Digest,

@@ -7,7 +7,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, Po
 use crate::egress::Limits;
 
 /// How often guest code is interrupted so that it yields its worker thread. A tenth of the smallest sensible CPU limit.
-pub const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// Calls in flight, all shards together. The router admits no more, so the pool is never the one to say no.
 pub const MAX_CALLS: u32 = 256;

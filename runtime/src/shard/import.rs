@@ -7,14 +7,14 @@ use crate::manifest::Manifest;
 
 /// An interface that is linked only when the manifest grants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Capability {
+pub(super) enum Capability {
     Egress,
 }
 
 impl Capability {
-    pub const ALL: [Self; 1] = [Self::Egress];
+    pub(super) const ALL: [Self; 1] = [Self::Egress];
 
-    pub fn interface(self) -> &'static str {
+    pub(super) fn interface(self) -> &'static str {
         match self {
             Self::Egress => "nexus:shard/egress",
         }
@@ -27,7 +27,7 @@ impl Capability {
         }
     }
 
-    pub fn granted(self, manifest: &Manifest) -> bool {
+    pub(super) fn granted(self, manifest: &Manifest) -> bool {
         match self {
             Self::Egress => !manifest.egress.is_empty(),
         }
@@ -57,7 +57,7 @@ pub enum BadImport {
 }
 
 /// The component's imports without versions, sorted; an error names the first that may not be.
-pub fn check(engine: &Engine, component: &Component, manifest: &Manifest) -> Result<Vec<String>, BadImport> {
+pub(super) fn check(engine: &Engine, component: &Component, manifest: &Manifest) -> Result<Vec<String>, BadImport> {
     let kind = component.component_type();
     let mut imports: Vec<String> = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
     imports.sort();

@@ -10,17 +10,11 @@ pub(crate) const MAX_ROWS: u32 = 20_000;
 const MAX_PAGES: usize = 60;
 
 pub(crate) fn get(path: &str) -> Request {
-    Request::get("https://graph.microsoft.com")
-        .path("v1.0")
-        .path(path)
-        .credential("graph")
+    Request::get("https://graph.microsoft.com").path("v1.0").path(path).credential("graph")
 }
 
 pub(crate) fn bounds(rows: u32) -> Bounds {
-    Bounds {
-        rows: rows as usize,
-        pages: MAX_PAGES,
-    }
+    Bounds { rows: rows as usize, pages: MAX_PAGES }
 }
 
 /// `$top` for a limit: one row more, so that one page tells whether there are more than were asked for.
@@ -56,9 +50,7 @@ impl Source {
                 "Microsoft Graph refused to show {what} (403{code}): the application needs {needs}"
             )),
             429 => {
-                let wait = reply
-                    .header("retry-after")
-                    .and_then(|seconds| seconds.parse::<u32>().ok());
+                let wait = reply.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
                 let wait = wait.map(|seconds| format!(" in {seconds} seconds")).unwrap_or_default();
                 ToolError::upstream(format!(
                     "Microsoft Graph is asked too often for {what} (429{code}): try again{wait}"
@@ -97,35 +89,19 @@ mod tests {
 
     #[test]
     fn an_error_tells_the_code_and_never_the_message() {
-        let source = Source {
-            what: "users",
-            needs: "the permission User.Read.All",
-        };
-        let reply = |status, body: &str| Reply {
-            status,
-            body: body.as_bytes().to_vec(),
-            ..Reply::default()
-        };
+        let source = Source { what: "users", needs: "the permission User.Read.All" };
+        let reply = |status, body: &str| Reply { status, body: body.as_bytes().to_vec(), ..Reply::default() };
         for (reply, expected) in [
             (
-                reply(
-                    403,
-                    r#"{"error":{"code":"Authorization_RequestDenied","message":"SECRET"}}"#,
-                ),
+                reply(403, r#"{"error":{"code":"Authorization_RequestDenied","message":"SECRET"}}"#),
                 "Microsoft Graph refused to show users (403 Authorization_RequestDenied): \
                  the application needs the permission User.Read.All",
             ),
             (
-                reply(
-                    400,
-                    r#"{"error":{"code":"BadRequest","message":"SECRET","innererror":{"date":"x"}}}"#,
-                ),
+                reply(400, r#"{"error":{"code":"BadRequest","message":"SECRET","innererror":{"date":"x"}}}"#),
                 "Microsoft Graph could not show users (400 BadRequest)",
             ),
-            (
-                reply(503, "<html>SECRET</html>"),
-                "Microsoft Graph could not show users (503)",
-            ),
+            (reply(503, "<html>SECRET</html>"), "Microsoft Graph could not show users (503)"),
             (
                 reply(400, r#"{"error":{"code":"SECRET at https://internal/"}}"#),
                 "Microsoft Graph could not show users (400)",

@@ -7,14 +7,9 @@ use crate::graph::{self, Source};
 
 const SELECT: &str = "id,displayName,description,groupTypes,mail,securityEnabled,onPremisesSyncEnabled,createdDateTime";
 const PAGE: u32 = 999;
-const GROUPS: Source = Source {
-    what: "groups",
-    needs: "the permission GroupMember.Read.All",
-};
-const MEMBERS: Source = Source {
-    what: "group members",
-    needs: "the permissions GroupMember.Read.All and User.Read.All",
-};
+const GROUPS: Source = Source { what: "groups", needs: "the permission GroupMember.Read.All" };
+const MEMBERS: Source =
+    Source { what: "group members", needs: "the permissions GroupMember.Read.All and User.Read.All" };
 
 #[arguments]
 pub(crate) struct ListGroups {
@@ -57,15 +52,9 @@ pub(crate) struct Group {
 /// GroupMember.Read.All.
 #[tool(name = "entra_list_groups", title = "List Entra groups", category = read)]
 pub(crate) fn list_groups(arguments: ListGroups, call: &Call) -> Result<Output<GroupList>, ToolError> {
-    let request = graph::get("groups")
-        .query("$select", SELECT)
-        .query("$top", graph::top(arguments.limit, PAGE));
-    let rows = odata::pages::<GroupRow>(call, request, graph::bounds(arguments.limit), |reply| {
-        GROUPS.explain(reply)
-    })?;
-    Ok(rows.into_output("groups", |rows| GroupList {
-        groups: rows.into_iter().map(Group::from).collect(),
-    }))
+    let request = graph::get("groups").query("$select", SELECT).query("$top", graph::top(arguments.limit, PAGE));
+    let rows = odata::pages::<GroupRow>(call, request, graph::bounds(arguments.limit), |reply| GROUPS.explain(reply))?;
+    Ok(rows.into_output("groups", |rows| GroupList { groups: rows.into_iter().map(Group::from).collect() }))
 }
 
 #[arguments]
@@ -135,11 +124,9 @@ pub(crate) fn get_group_members(arguments: GetGroupMembers, call: &Call) -> Resu
         .query("$count", true)
         .query("$top", PAGE)
         .header("consistencylevel", "eventual");
-    let rows = odata::pages::<MemberRow>(call, request, graph::bounds(graph::MAX_ROWS), |reply| {
-        match reply.status {
-            404 => ToolError::not_found("no group has this object id"),
-            _ => MEMBERS.explain(reply),
-        }
+    let rows = odata::pages::<MemberRow>(call, request, graph::bounds(graph::MAX_ROWS), |reply| match reply.status {
+        404 => ToolError::not_found("no group has this object id"),
+        _ => MEMBERS.explain(reply),
     })?;
     let (count, end) = (rows.count, rows.end);
     let output = rows.into_output("members", |rows| MemberList {
@@ -148,12 +135,7 @@ pub(crate) fn get_group_members(arguments: GetGroupMembers, call: &Call) -> Resu
         members: rows.into_iter().map(Member::from).collect(),
     });
     let members = output.data().members.len();
-    let unnamed = output
-        .data()
-        .members
-        .iter()
-        .filter(|member| member.is_unnamed())
-        .count();
+    let unnamed = output.data().members.iter().filter(|member| member.is_unnamed()).count();
     let output = match count {
         Some(count) if end == odata::End::Last && usize::try_from(count) != Ok(members) => {
             output.partial(format!("Microsoft Graph counts {count} members and sent {members}"))

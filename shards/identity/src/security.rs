@@ -10,10 +10,7 @@ mod policies;
 
 /// Tenants may have some hundreds of policies, so this is a bound against a broken upstream, not a limit one meets.
 const MAX_POLICIES: u32 = 2_000;
-const POLICIES: Source = Source {
-    what: "conditional access policies",
-    needs: "the permission Policy.Read.All",
-};
+const POLICIES: Source = Source { what: "conditional access policies", needs: "the permission Policy.Read.All" };
 
 /// Graph gives 1000 sign-ins at once and bears five such requests in ten seconds.
 const SIGN_IN_PAGE: u32 = 1_000;
@@ -42,12 +39,8 @@ const RISKY: Source = Source {
 pub(crate) fn get_conditional_access_policies(call: &Call) -> Result<Output<PolicyList>, ToolError> {
     let select = "id,displayName,state,createdDateTime,modifiedDateTime,conditions,grantControls,sessionControls";
     let request = graph::get("identity/conditionalAccess/policies").query("$select", select);
-    let rows = odata::pages::<PolicyRow>(call, request, graph::bounds(MAX_POLICIES), |reply| {
-        POLICIES.explain(reply)
-    })?;
-    Ok(rows.into_output("policies", |rows| PolicyList {
-        policies: rows.into_iter().map(Policy::from).collect(),
-    }))
+    let rows = odata::pages::<PolicyRow>(call, request, graph::bounds(MAX_POLICIES), |reply| POLICIES.explain(reply))?;
+    Ok(rows.into_output("policies", |rows| PolicyList { policies: rows.into_iter().map(Policy::from).collect() }))
 }
 
 #[arguments]
@@ -107,12 +100,9 @@ pub(crate) fn get_signin_logs(arguments: GetSignInLogs, call: &Call) -> Result<O
     // No `$orderby`: the newest come first already, and it is not among the documented options. No `$select` either;
     // what the shard does not need is dropped by the grant's `keep`.
     let request = graph::get("auditLogs/signIns").query("$top", graph::top(arguments.limit, SIGN_IN_PAGE));
-    let rows = odata::pages::<SignInRow>(call, request, graph::bounds(arguments.limit), |reply| {
-        SIGN_INS.explain(reply)
-    })?;
-    Ok(rows.into_output("sign-ins", |rows| SignInList {
-        sign_ins: rows.into_iter().map(SignIn::from).collect(),
-    }))
+    let rows =
+        odata::pages::<SignInRow>(call, request, graph::bounds(arguments.limit), |reply| SIGN_INS.explain(reply))?;
+    Ok(rows.into_output("sign-ins", |rows| SignInList { sign_ins: rows.into_iter().map(SignIn::from).collect() }))
 }
 
 /// Users at risk.
@@ -147,25 +137,13 @@ pub(crate) struct RiskyUser {
 #[tool(name = "entra_get_risky_users", title = "Get Entra risky users", category = read)]
 pub(crate) fn get_risky_users(call: &Call) -> Result<Output<RiskyUserList>, ToolError> {
     let request = graph::get("identityProtection/riskyUsers")
-        .query(
-            "$select",
-            "id,userPrincipalName,riskLevel,riskState,riskDetail,riskLastUpdatedDateTime",
-        )
-        .query(
-            "$filter",
-            "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'",
-        )
+        .query("$select", "id,userPrincipalName,riskLevel,riskState,riskDetail,riskLastUpdatedDateTime")
+        .query("$filter", "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'")
         .query("$top", RISKY_PAGE);
     let rows = odata::pages::<RiskyRow>(call, request, graph::bounds(MAX_RISKY), |reply| RISKY.explain(reply))?;
     // A filter that was ignored would show people as risky who are not.
-    if !rows
-        .rows
-        .iter()
-        .all(|row| matches!(row.risk_state.as_str(), "atRisk" | "confirmedCompromised"))
-    {
-        return Err(ToolError::upstream(
-            "Microsoft Graph sent risky users in another state than was asked for",
-        ));
+    if !rows.rows.iter().all(|row| matches!(row.risk_state.as_str(), "atRisk" | "confirmedCompromised")) {
+        return Err(ToolError::upstream("Microsoft Graph sent risky users in another state than was asked for"));
     }
     Ok(rows.into_output("risky users", |rows| RiskyUserList {
         risky_users: rows.into_iter().map(RiskyUser::from).collect(),
@@ -210,14 +188,9 @@ struct Location {
 
 impl From<SignInRow> for SignIn {
     fn from(row: SignInRow) -> Self {
-        let (city, country_or_region) = row
-            .location
-            .map(|at| (at.city, at.country_or_region))
-            .unwrap_or_default();
-        let (error_code, failure_reason) = row
-            .status
-            .map(|status| (Some(status.error_code), status.failure_reason))
-            .unwrap_or_default();
+        let (city, country_or_region) = row.location.map(|at| (at.city, at.country_or_region)).unwrap_or_default();
+        let (error_code, failure_reason) =
+            row.status.map(|status| (Some(status.error_code), status.failure_reason)).unwrap_or_default();
         Self {
             id: row.id,
             created_at: row.created_date_time,

@@ -7,10 +7,7 @@ use crate::graph::{self, Source};
 
 const SELECT: &str = "id,appId,displayName,servicePrincipalType,accountEnabled,appOwnerOrganizationId,tags";
 const PAGE: u32 = 999;
-const SOURCE: Source = Source {
-    what: "service principals",
-    needs: "the permission Application.Read.All",
-};
+const SOURCE: Source = Source { what: "service principals", needs: "the permission Application.Read.All" };
 
 #[arguments]
 pub(crate) struct ListServicePrincipals {
@@ -54,21 +51,13 @@ pub(crate) fn list_service_principals(
     arguments: ListServicePrincipals,
     call: &Call,
 ) -> Result<Output<ServicePrincipalList>, ToolError> {
-    let request = graph::get("servicePrincipals")
-        .query("$select", SELECT)
-        .query("$top", graph::top(arguments.limit, PAGE));
-    let rows = odata::pages::<Row>(call, request, graph::bounds(arguments.limit), |reply| {
-        SOURCE.explain(reply)
-    })?;
+    let request =
+        graph::get("servicePrincipals").query("$select", SELECT).query("$top", graph::top(arguments.limit, PAGE));
+    let rows = odata::pages::<Row>(call, request, graph::bounds(arguments.limit), |reply| SOURCE.explain(reply))?;
     let output = rows.into_output("service principals", |rows| ServicePrincipalList {
         service_principals: rows.into_iter().map(ServicePrincipal::from).collect(),
     });
-    let unknown = output
-        .data()
-        .service_principals
-        .iter()
-        .filter(|found| found.is_enabled.is_none())
-        .count();
+    let unknown = output.data().service_principals.iter().filter(|found| found.is_enabled.is_none()).count();
     if unknown == 0 {
         return Ok(output);
     }

@@ -9,10 +9,7 @@ use crate::graph::{self, Source};
 const SELECT: &str = "id,displayName,userPrincipalName,mail,jobTitle,department,accountEnabled,employeeId,userType,\
                       createdDateTime,onPremisesSyncEnabled,onPremisesSamAccountName,assignedLicenses";
 const PAGE: u32 = 999;
-const SOURCE: Source = Source {
-    what: "users",
-    needs: "the permission User.Read.All",
-};
+const SOURCE: Source = Source { what: "users", needs: "the permission User.Read.All" };
 
 #[arguments]
 pub(crate) struct ListUsers {
@@ -69,21 +66,10 @@ pub(crate) struct User {
 /// Follows all pages up to `limit`. The result says whether there are more. Needs the Graph permission User.Read.All.
 #[tool(name = "entra_list_users", title = "List Entra users", category = read)]
 pub(crate) fn list_users(arguments: ListUsers, call: &Call) -> Result<Output<UserList>, ToolError> {
-    let request = graph::get("users")
-        .query("$select", SELECT)
-        .query("$top", graph::top(arguments.limit, PAGE));
-    let rows = odata::pages::<Row>(call, request, graph::bounds(arguments.limit), |reply| {
-        SOURCE.explain(reply)
-    })?;
-    let output = rows.into_output("users", |rows| UserList {
-        users: rows.into_iter().map(User::from).collect(),
-    });
-    let unknown = output
-        .data()
-        .users
-        .iter()
-        .filter(|user| user.is_enabled.is_none())
-        .count();
+    let request = graph::get("users").query("$select", SELECT).query("$top", graph::top(arguments.limit, PAGE));
+    let rows = odata::pages::<Row>(call, request, graph::bounds(arguments.limit), |reply| SOURCE.explain(reply))?;
+    let output = rows.into_output("users", |rows| UserList { users: rows.into_iter().map(User::from).collect() });
+    let unknown = output.data().users.iter().filter(|user| user.is_enabled.is_none()).count();
     Ok(note_unknown(output, unknown))
 }
 
@@ -111,11 +97,7 @@ pub(crate) fn get_user(arguments: GetUser, call: &Call) -> Result<Output<User>, 
         ));
     }
     // Graph reads `/users/$x@y` as an operator, so such a name is looked for, not addressed.
-    let found = if key.starts_with('$') {
-        by_field(call, "userPrincipalName", key)?
-    } else {
-        by_key(call, key)?
-    };
+    let found = if key.starts_with('$') { by_field(call, "userPrincipalName", key)? } else { by_key(call, key)? };
     if let Some(row) = found {
         return Ok(one(row));
     }
@@ -124,20 +106,14 @@ pub(crate) fn get_user(arguments: GetUser, call: &Call) -> Result<Output<User>, 
     }
     match by_field(call, "mail", key)? {
         Some(row) => Ok(one(row).note("found by its mail address, which is not its user principal name")),
-        None => Err(ToolError::not_found(
-            "no user has this user principal name or mail address",
-        )),
+        None => Err(ToolError::not_found("no user has this user principal name or mail address")),
     }
 }
 
 fn is_address(text: &str) -> bool {
     let parts = text.split_once('@');
     let odd = |c: char| c == '@' || c == '/' || c == '\\' || c.is_whitespace() || c.is_control();
-    parts.is_some_and(|(name, domain)| {
-        [name, domain]
-            .iter()
-            .all(|part| !part.is_empty() && !part.contains(odd))
-    })
+    parts.is_some_and(|(name, domain)| [name, domain].iter().all(|part| !part.is_empty() && !part.contains(odd)))
 }
 
 fn by_key(call: &Call, key: &str) -> Result<Option<Row>, ToolError> {
@@ -151,16 +127,11 @@ fn by_key(call: &Call, key: &str) -> Result<Option<Row>, ToolError> {
 
 fn by_field(call: &Call, field: &str, value: &str) -> Result<Option<Row>, ToolError> {
     let filter = format!("{field} eq {}", odata::literal(value));
-    let request = graph::get("users")
-        .query("$select", SELECT)
-        .query("$filter", filter)
-        .query("$top", 2);
+    let request = graph::get("users").query("$select", SELECT).query("$filter", filter).query("$top", 2);
     let mut found = odata::pages::<Row>(call, request, graph::bounds(2), |reply| SOURCE.explain(reply))?;
     match (found.rows.len(), found.end) {
         (0 | 1, odata::End::Last) => Ok(found.rows.pop()),
-        (0 | 1, _) => Err(ToolError::upstream(
-            "Microsoft Graph did not come to an end when asked for one user",
-        )),
+        (0 | 1, _) => Err(ToolError::upstream("Microsoft Graph did not come to an end when asked for one user")),
         (_, odata::End::Last) => Err(ambiguous("2")),
         (_, _) => Err(ambiguous("more than 2")),
     }
@@ -236,11 +207,7 @@ impl From<Row> for User {
             created_at: row.created_date_time,
             is_synced_from_ad: row.on_premises_sync_enabled,
             ad_account_name: row.on_premises_sam_account_name,
-            license_sku_ids: row
-                .assigned_licenses
-                .into_iter()
-                .map(|license| license.sku_id)
-                .collect(),
+            license_sku_ids: row.assigned_licenses.into_iter().map(|license| license.sku_id).collect(),
         }
     }
 }

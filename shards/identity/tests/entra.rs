@@ -48,17 +48,11 @@ fn page(rows: &[Value]) -> Result<Reply, Refusal> {
 }
 
 fn linked(rows: &[Value], next: &str) -> Result<Reply, Refusal> {
-    reply(
-        200,
-        &json!({ "value": rows, "@odata.nextLink": format!("{GRAPH}{next}") }).to_string(),
-    )
+    reply(200, &json!({ "value": rows, "@odata.nextLink": format!("{GRAPH}{next}") }).to_string())
 }
 
 fn graph_error(status: u16, code: &str) -> Result<Reply, Refusal> {
-    reply(
-        status,
-        &json!({ "error": { "code": code, "message": "SECRET at https://internal.test/" } }).to_string(),
-    )
+    reply(status, &json!({ "error": { "code": code, "message": "SECRET at https://internal.test/" } }).to_string())
 }
 
 fn call(fake: &Fake, tool: &str, arguments: Value) -> Result<Seen, ToolError> {
@@ -66,21 +60,14 @@ fn call(fake: &Fake, tool: &str, arguments: Value) -> Result<Seen, ToolError> {
 }
 
 fn urls(fake: &Fake) -> Vec<String> {
-    fake.sent()
-        .into_iter()
-        .map(|request| request.url.strip_prefix(GRAPH).expect("Graph").to_owned())
-        .collect()
+    fake.sent().into_iter().map(|request| request.url.strip_prefix(GRAPH).expect("Graph").to_owned()).collect()
 }
 
 /// The smallest arguments of each tool, and what its collection is called in the result.
 const ALL: [(&str, &str, &str); 7] = [
     ("entra_list_users", "{}", "users"),
     ("entra_list_groups", "{}", "groups"),
-    (
-        "entra_get_group_members",
-        r#"{"group_id":"11111111-2222-3333-4444-555555555555"}"#,
-        "members",
-    ),
+    ("entra_get_group_members", r#"{"group_id":"11111111-2222-3333-4444-555555555555"}"#, "members"),
     ("entra_list_service_principals", "{}", "service_principals"),
     ("entra_get_conditional_access_policies", "{}", "policies"),
     ("entra_get_signin_logs", "{}", "sign_ins"),
@@ -99,14 +86,8 @@ fn an_empty_collection_is_empty_and_every_failure_is_an_error() {
         assert!(seen.complete && seen.notes.is_empty(), "{tool}");
 
         for (answer, expected) in [
-            (
-                graph_error(403, "Authorization_RequestDenied"),
-                "403 Authorization_RequestDenied",
-            ),
-            (
-                graph_error(401, "InvalidAuthenticationToken"),
-                "401 InvalidAuthenticationToken",
-            ),
+            (graph_error(403, "Authorization_RequestDenied"), "403 Authorization_RequestDenied"),
+            (graph_error(401, "InvalidAuthenticationToken"), "401 InvalidAuthenticationToken"),
             (graph_error(400, "BadRequest"), "400 BadRequest"),
             (graph_error(501, "NotImplemented"), "501 NotImplemented"),
             (reply(503, "<html>SECRET</html>"), "503"),
@@ -130,28 +111,14 @@ fn a_refusal_names_the_permission_it_takes() {
         ("entra_list_users", "{}", "User.Read.All"),
         ("entra_get_user", r#"{"user_id_or_upn":"a@b"}"#, "User.Read.All"),
         ("entra_list_groups", "{}", "GroupMember.Read.All"),
-        (
-            "entra_get_group_members",
-            ALL[2].1,
-            "GroupMember.Read.All and User.Read.All",
-        ),
+        ("entra_get_group_members", ALL[2].1, "GroupMember.Read.All and User.Read.All"),
         ("entra_list_service_principals", "{}", "Application.Read.All"),
         ("entra_get_conditional_access_policies", "{}", "Policy.Read.All"),
-        (
-            "entra_get_signin_logs",
-            "{}",
-            "AuditLog.Read.All and the tenant an Entra ID P1 or P2 licence",
-        ),
-        (
-            "entra_get_risky_users",
-            "{}",
-            "IdentityRiskyUser.Read.All and the tenant an Entra ID P2 licence",
-        ),
+        ("entra_get_signin_logs", "{}", "AuditLog.Read.All and the tenant an Entra ID P1 or P2 licence"),
+        ("entra_get_risky_users", "{}", "IdentityRiskyUser.Read.All and the tenant an Entra ID P2 licence"),
     ] {
         let error = call(&Fake::replies([graph_error(403, "Forbidden")]), tool, arguments(args)).unwrap_err();
-        let ToolError::Refused(text) = error else {
-            panic!("{tool}: {error:?}")
-        };
+        let ToolError::Refused(text) = error else { panic!("{tool}: {error:?}") };
         assert!(text.contains(permission), "{tool}: {text}");
     }
 }
@@ -164,12 +131,7 @@ fn every_request_names_its_fields_and_the_credential() {
         let sent: RawRequest = fake.sent().remove(0);
         assert_eq!(sent.method, "GET");
         assert_eq!(sent.credential.as_deref(), Some("graph"));
-        assert_eq!(
-            sent.url.contains("$select="),
-            tool != "entra_get_signin_logs",
-            "{}",
-            sent.url
-        );
+        assert_eq!(sent.url.contains("$select="), tool != "entra_get_signin_logs", "{}", sent.url);
         assert!(!sent.url.contains("$orderby"));
     }
 }
@@ -177,18 +139,11 @@ fn every_request_names_its_fields_and_the_credential() {
 #[test]
 fn a_limit_is_reached_over_pages_and_the_result_says_whether_there_is_more() {
     let rows: Vec<Value> = (0..999).map(user).collect();
-    let fake = Fake::replies([
-        linked(&rows, "users?$skiptoken=a"),
-        linked(&[], "users?$skiptoken=b"),
-        page(&rows),
-    ]);
+    let fake = Fake::replies([linked(&rows, "users?$skiptoken=a"), linked(&[], "users?$skiptoken=b"), page(&rows)]);
     let seen = call(&fake, "entra_list_users", json!({ "limit": 1500 })).unwrap();
     assert_eq!(seen.data["users"].as_array().unwrap().len(), 1500);
     assert!(!seen.complete);
-    assert_eq!(
-        seen.notes,
-        ["there are more users: only the first 1500 are returned, as limited"]
-    );
+    assert_eq!(seen.notes, ["there are more users: only the first 1500 are returned, as limited"]);
     assert!(urls(&fake)[0].ends_with("&$top=999"), "{:?}", urls(&fake));
     assert_eq!(urls(&fake)[1..], ["users?$skiptoken=a", "users?$skiptoken=b"]);
 
@@ -224,22 +179,10 @@ fn a_user_is_told_as_it_is() {
 
 #[test]
 fn an_account_state_that_nobody_told_is_not_enabled() {
-    for row in [
-        without(user(1), "accountEnabled"),
-        with(user(1), "accountEnabled", Value::Null),
-    ] {
-        let seen = call(
-            &Fake::replies([page(std::slice::from_ref(&row))]),
-            "entra_list_users",
-            json!({}),
-        )
-        .unwrap();
+    for row in [without(user(1), "accountEnabled"), with(user(1), "accountEnabled", Value::Null)] {
+        let seen = call(&Fake::replies([page(std::slice::from_ref(&row))]), "entra_list_users", json!({})).unwrap();
         assert_eq!(seen.data["users"][0]["is_enabled"], Value::Null);
-        assert!(
-            !seen.complete && seen.notes[0].contains("is_enabled is unknown"),
-            "{:?}",
-            seen.notes
-        );
+        assert!(!seen.complete && seen.notes[0].contains("is_enabled is unknown"), "{:?}", seen.notes);
 
         let fake = Fake::replies([reply(200, &row.to_string())]);
         let seen = call(&fake, "entra_get_user", json!({ "user_id_or_upn": ID })).unwrap();
@@ -254,20 +197,10 @@ fn an_account_state_that_nobody_told_is_not_enabled() {
 
 #[test]
 fn a_field_that_was_asked_for_and_not_sent_is_an_error() {
-    for key in [
-        "id",
-        "userPrincipalName",
-        "displayName",
-        "mail",
-        "employeeId",
-        "onPremisesSyncEnabled",
-        "assignedLicenses",
-    ] {
-        let error = call(
-            &Fake::replies([page(&[user(1), without(user(2), key)])]),
-            "entra_list_users",
-            json!({}),
-        );
+    for key in
+        ["id", "userPrincipalName", "displayName", "mail", "employeeId", "onPremisesSyncEnabled", "assignedLicenses"]
+    {
+        let error = call(&Fake::replies([page(&[user(1), without(user(2), key)])]), "entra_list_users", json!({}));
         let error = error.unwrap_err();
         assert_eq!(
             error.text(),
@@ -285,17 +218,9 @@ fn a_user_is_found_by_id_or_by_any_address_of_theirs() {
     let none = || graph_error(404, "Request_ResourceNotFound");
     let select = "%2CuserPrincipalName%2C";
     for (key, replies, expected) in [
-        (
-            ID,
-            vec![one()],
-            vec!["users/11111111-2222-3333-4444-555555555555?$select="],
-        ),
+        (ID, vec![one()], vec!["users/11111111-2222-3333-4444-555555555555?$select="]),
         ("alice@nexus.corp", vec![one()], vec!["users/alice@nexus.corp?$select="]),
-        (
-            "x_adatum.com#EXT#@contoso.com",
-            vec![one()],
-            vec!["users/x_adatum.com%23EXT%23@contoso.com?$select="],
-        ),
+        ("x_adatum.com#EXT#@contoso.com", vec![one()], vec!["users/x_adatum.com%23EXT%23@contoso.com?$select="]),
         (
             "o'brien@nexus.corp",
             vec![none(), page(&[user(1)])],
@@ -313,17 +238,8 @@ fn a_user_is_found_by_id_or_by_any_address_of_theirs() {
         }
     }
     let fake = Fake::replies([none(), page(&[user(1)])]);
-    let seen = call(
-        &fake,
-        "entra_get_user",
-        json!({ "user_id_or_upn": "o'brien@nexus.corp" }),
-    )
-    .unwrap();
-    assert!(
-        urls(&fake)[1].ends_with("&$filter=mail%20eq%20%27o%27%27brien@nexus.corp%27&$top=2"),
-        "{:?}",
-        urls(&fake)
-    );
+    let seen = call(&fake, "entra_get_user", json!({ "user_id_or_upn": "o'brien@nexus.corp" })).unwrap();
+    assert!(urls(&fake)[1].ends_with("&$filter=mail%20eq%20%27o%27%27brien@nexus.corp%27&$top=2"), "{:?}", urls(&fake));
     assert!(seen.notes[0].contains("mail address"));
 }
 
@@ -331,12 +247,7 @@ fn a_user_is_found_by_id_or_by_any_address_of_theirs() {
 fn nobody_two_people_and_a_failure_are_three_things() {
     let none = || graph_error(404, "Request_ResourceNotFound");
     let get = |key: &str, replies: Vec<_>| {
-        call(
-            &Fake::replies(replies),
-            "entra_get_user",
-            json!({ "user_id_or_upn": key }),
-        )
-        .unwrap_err()
+        call(&Fake::replies(replies), "entra_get_user", json!({ "user_id_or_upn": key })).unwrap_err()
     };
     assert!(matches!(get(ID, vec![none()]), ToolError::NotFound(_)));
     assert!(matches!(get("a@b", vec![none(), page(&[])]), ToolError::NotFound(_)));
@@ -347,36 +258,15 @@ fn nobody_two_people_and_a_failure_are_three_things() {
             "2 users have this address: ask for one of them by its object id or user principal name"
         )
     );
-    let more = get(
-        "a@b",
-        vec![
-            none(),
-            linked(&[user(1), user(2)], "users?$skiptoken=a"),
-            page(&[user(3)]),
-        ],
-    );
+    let more = get("a@b", vec![none(), linked(&[user(1), user(2)], "users?$skiptoken=a"), page(&[user(3)])]);
     assert!(more.text().starts_with("more than 2 users"), "{more}");
-    assert!(matches!(
-        get("a@b", vec![none(), graph_error(500, "x")]),
-        ToolError::Upstream(_)
-    ));
+    assert!(matches!(get("a@b", vec![none(), graph_error(500, "x")]), ToolError::Upstream(_)));
     assert!(matches!(get("a@b", vec![graph_error(403, "x")]), ToolError::Refused(_)));
 }
 
 #[test]
 fn what_is_neither_an_id_nor_an_address_is_not_sent() {
-    for key in [
-        "",
-        "alice",
-        "a@b/messages",
-        "../auditLogs/signIns",
-        "a@b@c",
-        "a b@c",
-        "@",
-        "a@",
-        "a\\b@c",
-        "$x",
-    ] {
+    for key in ["", "alice", "a@b/messages", "../auditLogs/signIns", "a@b@c", "a b@c", "@", "a@", "a\\b@c", "$x"] {
         let fake = Fake::replies([page(&[])]);
         let error = call(&fake, "entra_get_user", json!({ "user_id_or_upn": key })).unwrap_err();
         assert!(matches!(error, ToolError::InvalidArguments(_)), "{key}: {error:?}");
@@ -396,55 +286,32 @@ fn member(kind: &str, name: Value) -> Value {
 
 fn members(count: u64, rows: &[Value]) -> Result<Seen, ToolError> {
     let body = json!({ "@odata.count": count, "value": rows }).to_string();
-    call(
-        &Fake::replies([reply(200, &body)]),
-        "entra_get_group_members",
-        json!({ "group_id": ID }),
-    )
+    call(&Fake::replies([reply(200, &body)]), "entra_get_group_members", json!({ "group_id": ID }))
 }
 
 #[test]
 fn members_are_counted_and_a_permission_gap_is_told() {
-    let rows = [
-        member("user", json!("Alice")),
-        member("servicePrincipal", json!("app")),
-        member("newKind", json!("x")),
-    ];
+    let rows =
+        [member("user", json!("Alice")), member("servicePrincipal", json!("app")), member("newKind", json!("x"))];
     let seen = members(3, &rows).unwrap();
     assert!(seen.complete, "{:?}", seen.notes);
     assert_eq!(seen.data["count"], 3);
-    let kinds: Vec<_> = seen.data["members"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|member| member["kind"].clone())
-        .collect();
+    let kinds: Vec<_> = seen.data["members"].as_array().unwrap().iter().map(|member| member["kind"].clone()).collect();
     assert_eq!(kinds, ["user", "service_principal", "other"]);
 
     let seen = members(2, &[member("user", Value::Null), member("user", Value::Null)]).unwrap();
-    assert!(
-        !seen.complete && seen.notes[0].starts_with("2 of 2 members have no name"),
-        "{:?}",
-        seen.notes
-    );
+    assert!(!seen.complete && seen.notes[0].starts_with("2 of 2 members have no name"), "{:?}", seen.notes);
     assert!(seen.notes[0].contains("User.Read.All"));
 
     let seen = members(5, &[member("user", json!("Alice"))]).unwrap();
-    assert!(
-        !seen.complete && seen.notes[0].contains("counts 5 members and sent 1"),
-        "{:?}",
-        seen.notes
-    );
+    assert!(!seen.complete && seen.notes[0].contains("counts 5 members and sent 1"), "{:?}", seen.notes);
 }
 
 #[test]
 fn members_are_asked_for_in_advanced_mode_on_every_page() {
     let path = format!("groups/{ID}/members");
     let fake = Fake::replies([
-        linked(
-            &[member("user", json!("a"))],
-            &format!("{path}?$count=true&$skiptoken=a"),
-        ),
+        linked(&[member("user", json!("a"))], &format!("{path}?$count=true&$skiptoken=a")),
         page(&[member("user", json!("b"))]),
     ]);
     call(&fake, "entra_get_group_members", json!({ "group_id": ID })).unwrap();
@@ -452,11 +319,7 @@ fn members_are_asked_for_in_advanced_mode_on_every_page() {
         assert_eq!(request.headers, [("consistencylevel".to_owned(), b"eventual".to_vec())]);
         assert!(request.url.contains("$count=true"));
     }
-    let error = call(
-        &Fake::replies([graph_error(404, "x")]),
-        "entra_get_group_members",
-        json!({ "group_id": ID }),
-    );
+    let error = call(&Fake::replies([graph_error(404, "x")]), "entra_get_group_members", json!({ "group_id": ID }));
     assert!(matches!(error.unwrap_err(), ToolError::NotFound(_)));
 }
 
@@ -478,12 +341,7 @@ fn only_those_at_risk_are_risky() {
         ),
         "{url}"
     );
-    let error = call(
-        &Fake::replies([page(&[row("dismissed")])]),
-        "entra_get_risky_users",
-        json!({}),
-    )
-    .unwrap_err();
+    let error = call(&Fake::replies([page(&[row("dismissed")])]), "entra_get_risky_users", json!({})).unwrap_err();
     assert!(matches!(error, ToolError::Upstream(_)));
 }
 
@@ -496,31 +354,15 @@ fn a_sign_in_is_told_with_its_error_and_place() {
         "status": { "errorCode": 50126, "failureReason": "Invalid username or password." },
         "location": { "city": "Moscow", "countryOrRegion": "RU" },
     });
-    let good = with(
-        row.clone(),
-        "status",
-        json!({ "errorCode": 0, "failureReason": "Other." }),
-    );
+    let good = with(row.clone(), "status", json!({ "errorCode": 0, "failureReason": "Other." }));
     let bare = without(without(row.clone(), "status"), "location");
-    let fake = Fake::replies([
-        linked(&[row], "auditLogs/signins?$top=51&$skiptoken=a"),
-        page(&[good, bare]),
-    ]);
+    let fake = Fake::replies([linked(&[row], "auditLogs/signins?$top=51&$skiptoken=a"), page(&[good, bare])]);
     let seen = call(&fake, "entra_get_signin_logs", json!({})).unwrap();
     assert_eq!(urls(&fake)[0], "auditLogs/signIns?$top=51");
     let rows = &seen.data["sign_ins"];
-    assert_eq!(
-        (&rows[0]["is_success"], &rows[0]["error_code"]),
-        (&json!(false), &json!(50126))
-    );
-    assert_eq!(
-        (&rows[0]["city"], &rows[0]["country_or_region"]),
-        (&json!("Moscow"), &json!("RU"))
-    );
-    assert_eq!(
-        (&rows[1]["is_success"], &rows[1]["failure_reason"]),
-        (&json!(true), &Value::Null)
-    );
+    assert_eq!((&rows[0]["is_success"], &rows[0]["error_code"]), (&json!(false), &json!(50126)));
+    assert_eq!((&rows[0]["city"], &rows[0]["country_or_region"]), (&json!("Moscow"), &json!("RU")));
+    assert_eq!((&rows[1]["is_success"], &rows[1]["failure_reason"]), (&json!(true), &Value::Null));
     assert_eq!((&rows[2]["is_success"], &rows[2]["city"]), (&Value::Null, &Value::Null));
 }
 
@@ -537,19 +379,11 @@ fn a_policy_is_told_and_what_it_does_not_state_is_null() {
         "grantControls": { "operator": "OR", "builtInControls": ["mfa"], "termsOfUse": [] },
         "sessionControls": { "signInFrequency": { "value": 4 }, "persistentBrowser": null },
     });
-    let seen = call(
-        &Fake::replies([page(&[row])]),
-        "entra_get_conditional_access_policies",
-        json!({}),
-    )
-    .unwrap();
+    let seen = call(&Fake::replies([page(&[row])]), "entra_get_conditional_access_policies", json!({})).unwrap();
     let policy = &seen.data["policies"][0];
     assert_eq!(policy["state"], "enabledForReportingButNotEnforced");
     assert_eq!(policy["session_controls"], json!(["signInFrequency"]));
-    assert_eq!(
-        policy["grant_controls"],
-        json!({ "operator": "OR", "built_in_controls": ["mfa"] })
-    );
+    assert_eq!(policy["grant_controls"], json!({ "operator": "OR", "built_in_controls": ["mfa"] }));
     assert_eq!(policy["conditions"]["users"]["exclude_users"], json!([]));
     assert_eq!(policy["conditions"]["users"]["exclude_groups"], Value::Null);
     assert_eq!(policy["conditions"]["sign_in_risk_levels"], json!([]));
@@ -566,10 +400,7 @@ fn the_definitions_say_the_limits_the_defaults_and_the_classes() {
         assert!(tool.annotations.read_only && !tool.annotations.destructive);
         assert_eq!(tool.input_schema["additionalProperties"], false);
         let output = tool.output_schema.expect("an output schema");
-        assert_eq!(
-            (&output["type"], &output["additionalProperties"]),
-            (&json!("object"), &json!(false))
-        );
+        assert_eq!((&output["type"], &output["additionalProperties"]), (&json!("object"), &json!(false)));
         let text = output.to_string();
         assert!(!text.contains("$ref") && !text.contains("uint"), "{text}");
     }
@@ -582,23 +413,10 @@ fn the_definitions_say_the_limits_the_defaults_and_the_classes() {
     assert_eq!(limit("entra_list_groups"), json!([1, 20000, 100]));
     assert_eq!(limit("entra_list_service_principals"), json!([1, 20000, 100]));
     assert_eq!(limit("entra_get_signin_logs"), json!([1, 5000, 50]));
-    let get_user = TOOLS
-        .iter()
-        .find(|entry| entry.name() == "entra_get_user")
-        .unwrap()
-        .define();
-    assert_eq!(
-        get_user.input_schema["properties"]["user_id_or_upn"]["x-nexus-class"],
-        "person"
-    );
+    let get_user = TOOLS.iter().find(|entry| entry.name() == "entra_get_user").unwrap().define();
+    assert_eq!(get_user.input_schema["properties"]["user_id_or_upn"]["x-nexus-class"], "person");
     let properties = &get_user.output_schema.unwrap()["properties"];
-    for field in [
-        "display_name",
-        "email",
-        "user_principal_name",
-        "employee_id",
-        "ad_account_name",
-    ] {
+    for field in ["display_name", "email", "user_principal_name", "employee_id", "ad_account_name"] {
         assert_eq!(properties[field]["x-nexus-class"], "person", "{field}");
     }
 }

@@ -50,10 +50,7 @@ pub fn prompt<D: Documents>(
     name: &str,
     arguments: Vec<(String, String)>,
 ) -> Result<Vec<wit::Message>, wit::PromptError> {
-    let message = |text| wit::Message {
-        role: wit::Role::User,
-        text,
-    };
+    let message = |text| wit::Message { role: wit::Role::User, text };
     match D::prompt(name, &arguments.into_iter().collect()) {
         Ok(messages) => Ok(messages.into_iter().map(message).collect()),
         Err(PromptError::NotFound) => Err(wit::PromptError::NotFound),

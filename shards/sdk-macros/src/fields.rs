@@ -65,14 +65,10 @@ fn rewrite(role: Role, owner: &Ident, field: &mut Field, defaults: &mut Vec<Toke
                 field.attrs.push(parse_quote! { #[schemars(length(#bounds))] });
             } else if meta.path.is_ident("pattern") {
                 let pattern: LitStr = meta.value()?.parse()?;
-                field
-                    .attrs
-                    .push(parse_quote! { #[schemars(regex(pattern = #pattern))] });
+                field.attrs.push(parse_quote! { #[schemars(regex(pattern = #pattern))] });
             } else if meta.path.is_ident("class") {
                 let class = meta.value()?.parse::<Ident>()?.to_string();
-                field
-                    .attrs
-                    .push(parse_quote! { #[schemars(extend("x-nexus-class" = #class))] });
+                field.attrs.push(parse_quote! { #[schemars(extend("x-nexus-class" = #class))] });
             } else if meta.path.is_ident("default") && role == Role::Arguments {
                 let value: Expr = meta.value()?.parse()?;
                 let (function, attribute) = default(owner, field, &value)?;
@@ -115,8 +111,5 @@ fn default(owner: &Ident, field: &Field, value: &Expr) -> Result<(TokenStream, A
     let function = format_ident!("__default_{}", name);
     let path = format!("{owner}::{function}");
     let ty = &field.ty;
-    Ok((
-        quote! { fn #function() -> #ty { #value } },
-        parse_quote! { #[serde(default = #path)] },
-    ))
+    Ok((quote! { fn #function() -> #ty { #value } }, parse_quote! { #[serde(default = #path)] }))
 }

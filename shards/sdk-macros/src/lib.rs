@@ -22,9 +22,7 @@ mod tool;
 /// The function takes its arguments (or none) and then `&Call` (or nothing).
 #[proc_macro_attribute]
 pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    tool::expand(attribute.into(), item.into())
-        .unwrap_or_else(|error| error.to_compile_error())
-        .into()
+    tool::expand(attribute.into(), item.into()).unwrap_or_else(|error| error.to_compile_error()).into()
 }
 
 /// Arguments of a tool: unknown names are refused, doc comments are descriptions.

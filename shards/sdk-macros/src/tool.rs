@@ -17,9 +17,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let name = keys.name.ok_or_else(|| missing(&function, "name = \"..\""))?;
     check_name(&name)?;
     let title = keys.title.ok_or_else(|| missing(&function, "title = \"..\""))?;
-    let category = keys
-        .category
-        .ok_or_else(|| missing(&function, "category = read | audit | report | write"))?;
+    let category = keys.category.ok_or_else(|| missing(&function, "category = read | audit | report | write"))?;
     let writes = category == "Write";
     let description = description(&function.attrs);
     if description.is_empty() {
@@ -114,17 +112,8 @@ fn check_name(name: &LitStr) -> Result<()> {
     let text = name.value();
     let fits = text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::new(
-            name.span(),
-            "expected [a-z][a-z0-9_]*, at most 64 characters",
-        ))
-    }
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if fits { Ok(()) } else { Err(Error::new(name.span(), "expected [a-z][a-z0-9_]*, at most 64 characters")) }
 }
 
 /// The type of the arguments, and what to hand to the function.
@@ -143,10 +132,7 @@ fn inputs(function: &ItemFn) -> Result<(TokenStream, TokenStream)> {
         [one] if is_call(one) => Ok((none, quote! { call })),
         [one] => Ok((quote! { #one }, quote! { arguments })),
         [one, two] if !is_call(one) && is_call(two) => Ok((quote! { #one }, quote! { arguments, call })),
-        _ => Err(Error::new(
-            function.sig.inputs.span(),
-            "expected (arguments, &Call), (arguments), (&Call) or ()",
-        )),
+        _ => Err(Error::new(function.sig.inputs.span(), "expected (arguments, &Call), (arguments), (&Call) or ()")),
     }
 }
 

@@ -81,9 +81,7 @@ impl Call {
         };
         match serde_json::from_str(json) {
             Ok(answer) => Ok(Some(answer)),
-            Err(_) => Err(ToolError::invalid_arguments(format!(
-                "the answer to {question:?} does not fit its schema"
-            ))),
+            Err(_) => Err(ToolError::invalid_arguments(format!("the answer to {question:?} does not fit its schema"))),
         }
     }
 }

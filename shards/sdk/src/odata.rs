@@ -56,9 +56,7 @@ impl<T> Rows<T> {
         let output = Output::new(data(self.rows));
         match self.end {
             End::Last => output,
-            End::Rows => output.partial(format!(
-                "there are more {what}: only the first {n} are returned, as limited"
-            )),
+            End::Rows => output.partial(format!("there are more {what}: only the first {n} are returned, as limited")),
             End::Pages => {
                 let why = format!("there may be more {what}: reading stopped after {pages} pages with {n} {what}");
                 output.partial(why)
@@ -78,12 +76,7 @@ pub fn pages<T: DeserializeOwned>(
     let first_url = request.url.clone();
     let origin = Link::parse(&first_url).ok_or_else(|| ToolError::internal("the first page has no readable URL"))?;
     let mut seen = BTreeSet::from([first_url.clone()]);
-    let mut read = Rows {
-        rows: Vec::new(),
-        count: None,
-        pages: 0,
-        end: End::Last,
-    };
+    let mut read = Rows { rows: Vec::new(), count: None, pages: 0, end: End::Last };
     loop {
         let page: Page<T> = page(call, &request, &origin.host, &explain)?;
         read.pages += 1;
@@ -132,23 +125,13 @@ fn page<T: DeserializeOwned>(
     upstream: &str,
     explain: &impl Fn(&Reply) -> ToolError,
 ) -> Result<Page<T>, ToolError> {
-    let reply = Reply {
-        upstream: upstream.to_owned(),
-        ..call.exchange(request)?
-    };
-    if reply.status == 200 {
-        reply.json()
-    } else {
-        Err(explain(&reply))
-    }
+    let reply = Reply { upstream: upstream.to_owned(), ..call.exchange(request)? };
+    if reply.status == 200 { reply.json() } else { Err(explain(&reply)) }
 }
 
 fn check(origin: &Link<'_>, link: &str) -> Result<(), ToolError> {
     let Some(link) = Link::parse(link) else {
-        return Err(bad_link(
-            origin,
-            "links the next page in a way that cannot be read for certain",
-        ));
+        return Err(bad_link(origin, "links the next page in a way that cannot be read for certain"));
     };
     if (link.https, &link.host, link.port) != (origin.https, &origin.host, origin.port) {
         return Err(bad_link(origin, "links the next page to another host, port or scheme"));
@@ -161,10 +144,7 @@ fn check(origin: &Link<'_>, link: &str) -> Result<(), ToolError> {
 
 /// The link itself is not quoted: whoever wrote it chose its words.
 fn bad_link(origin: &Link<'_>, what: &str) -> ToolError {
-    ToolError::upstream(format!(
-        "{} {what}; it was not followed, and nothing is returned",
-        origin.host
-    ))
+    ToolError::upstream(format!("{} {what}; it was not followed, and nothing is returned", origin.host))
 }
 
 #[cfg(test)]
@@ -182,9 +162,7 @@ mod tests {
             .header("consistencylevel", "eventual")
             .credential("graph");
         let bounds = Bounds { rows, pages };
-        super::pages(&fake.context(), request, bounds, |reply| {
-            ToolError::upstream(format!("status {}", reply.status))
-        })
+        super::pages(&fake.context(), request, bounds, |reply| ToolError::upstream(format!("status {}", reply.status)))
     }
 
     fn linked(rows: &[u32], next: &str) -> Result<Reply, Refusal> {
@@ -198,11 +176,7 @@ mod tests {
     #[test]
     fn all_pages_are_read_with_the_same_headers_even_behind_an_empty_one() {
         let lower = format!("{}?$skiptoken=b", URL.to_lowercase());
-        let fake = Fake::replies([
-            linked(&[1, 2], &format!("{URL}?$skiptoken=a")),
-            linked(&[], &lower),
-            last(&[3]),
-        ]);
+        let fake = Fake::replies([linked(&[1, 2], &format!("{URL}?$skiptoken=a")), linked(&[], &lower), last(&[3])]);
         let rows = read(&fake, 10, 10).unwrap();
         assert_eq!((rows.rows, rows.end, rows.pages), (vec![1, 2, 3], End::Last, 3));
         let sent = fake.sent();
@@ -231,10 +205,7 @@ mod tests {
         assert_eq!((rows.rows.clone(), rows.end), (vec![1, 2], End::Pages));
         let output = rows.into_output("sign-ins", |rows| rows);
         assert!(!output.is_complete());
-        assert_eq!(
-            output.notes(),
-            ["there may be more sign-ins: reading stopped after 2 pages with 2 sign-ins"]
-        );
+        assert_eq!(output.notes(), ["there may be more sign-ins: reading stopped after 2 pages with 2 sign-ins"]);
     }
 
     #[test]

@@ -19,12 +19,7 @@ pub struct Output<T = NoData> {
 impl<T> Output<T> {
     /// A complete result.
     pub fn new(data: T) -> Self {
-        Self {
-            data,
-            content: Vec::new(),
-            complete: true,
-            notes: Vec::new(),
-        }
+        Self { data, content: Vec::new(), complete: true, notes: Vec::new() }
     }
 
     /// Adds something a reader should know. The result stays complete.
@@ -97,11 +92,7 @@ pub struct Question {
 impl Question {
     /// A question whose answer is a `T`: a flat struct of plain values.
     pub fn new<T: JsonSchema>(id: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            message: message.into(),
-            schema: schema::of_answer::<T>(),
-        }
+        Self { id: id.into(), message: message.into(), schema: schema::of_answer::<T>() }
     }
 }
 

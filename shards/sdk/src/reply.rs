@@ -39,15 +39,8 @@ impl Reply {
             // serde's own message may quote the value, which may be about a person.
             let text = match error.inner().classify() {
                 Category::Data => {
-                    let at = if path == "." {
-                        String::new()
-                    } else {
-                        format!(", at {path}")
-                    };
-                    format!(
-                        "{upstream} answered JSON of an unexpected shape{at}{}",
-                        missing(error.inner())
-                    )
+                    let at = if path == "." { String::new() } else { format!(", at {path}") };
+                    format!("{upstream} answered JSON of an unexpected shape{at}{}", missing(error.inner()))
                 }
                 Category::Eof => format!("{upstream} answered JSON that is cut short"),
                 Category::Syntax | Category::Io => format!("{upstream} answered with something that is not JSON"),
@@ -56,9 +49,7 @@ impl Reply {
         })?;
         match read.end() {
             Ok(()) => Ok(value),
-            Err(_) => Err(ToolError::upstream(format!(
-                "{upstream} answered JSON with something after its end"
-            ))),
+            Err(_) => Err(ToolError::upstream(format!("{upstream} answered JSON with something after its end"))),
         }
     }
 }
@@ -66,9 +57,7 @@ impl Reply {
 /// Which field is missing: its name comes from our types, so it can be told.
 fn missing(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let name = message
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split_once('`'));
+    let name = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
     name.map(|(name, _)| format!(" (no {name})")).unwrap_or_default()
 }
 
@@ -98,36 +87,16 @@ mod tests {
 
     fn read(body: &str) -> Result<Rows, ToolError> {
         let body = body.as_bytes().to_vec();
-        Reply {
-            status: 200,
-            headers: Vec::new(),
-            body,
-            upstream: "h.test".to_owned(),
-        }
-        .json()
+        Reply { status: 200, headers: Vec::new(), body, upstream: "h.test".to_owned() }.json()
     }
 
     #[test]
     fn a_reply_is_exactly_its_type_or_an_error_that_quotes_nothing() {
-        assert_eq!(
-            read(r#"{"value":[{"id":"1","mail":null}]}"#)
-                .unwrap()
-                .value
-                .first()
-                .unwrap()
-                .mail,
-            None
-        );
+        assert_eq!(read(r#"{"value":[{"id":"1","mail":null}]}"#).unwrap().value.first().unwrap().mail, None);
         for (body, expected) in [
-            (
-                r#"{"value":[{"id":"1","mail":"SECRET"},{"id":"2","mail":7}]}"#,
-                "unexpected shape, at value[1].mail",
-            ),
+            (r#"{"value":[{"id":"1","mail":"SECRET"},{"id":"2","mail":7}]}"#, "unexpected shape, at value[1].mail"),
             (r#"{"value":[{"id":"1"}]}"#, "unexpected shape, at value[0] (no mail)"),
-            (
-                r#"{"value":[{"id":["SECRET"],"mail":null}]}"#,
-                "unexpected shape, at value[0].id",
-            ),
+            (r#"{"value":[{"id":["SECRET"],"mail":null}]}"#, "unexpected shape, at value[0].id"),
             (r#"{"value":"SECRET"}"#, "unexpected shape, at value"),
             (r#"["SECRET"]"#, "unexpected shape"),
             (r#"{"value":[{"id":"SECR"#, "cut short"),

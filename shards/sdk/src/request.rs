@@ -60,9 +60,7 @@ impl Request {
             mistake: None,
         };
         if !is_base(base) {
-            request.wrong(ToolError::internal(
-                "a request starts from a base such as https://host, without a path",
-            ));
+            request.wrong(ToolError::internal("a request starts from a base such as https://host, without a path"));
         }
         request
     }
@@ -154,14 +152,9 @@ impl Request {
     /// Sends it. Any HTTP status is a reply; a refusal of the host is an error.
     pub fn send(self, call: &Call) -> Result<Reply, ToolError> {
         let request = self.build()?;
-        let host = crate::url::Link::parse(&request.url)
-            .map(|link| link.host)
-            .unwrap_or_default();
+        let host = crate::url::Link::parse(&request.url).map(|link| link.host).unwrap_or_default();
         let reply = call.exchange(&request)?;
-        Ok(Reply {
-            upstream: host,
-            ..reply
-        })
+        Ok(Reply { upstream: host, ..reply })
     }
 
     /// The finished request, or the first mistake.
@@ -212,9 +205,7 @@ mod tests {
              ?$select=id%2Cmail&$filter=mail%20eq%20%27o%27%27brien@x.y%27"
         );
         assert_eq!(
-            url(Request::get("https://h.test")
-                .path("entry/HPD:IncidentInterface")
-                .query("q", "")),
+            url(Request::get("https://h.test").path("entry/HPD:IncidentInterface").query("q", "")),
             "https://h.test/entry/HPD:IncidentInterface?q="
         );
     }
@@ -245,17 +236,10 @@ mod tests {
 
     #[test]
     fn a_json_body_says_that_it_is_json() {
-        let built = Request::post("https://h.test")
-            .json(&["a"])
-            .credential("c")
-            .build()
-            .unwrap();
+        let built = Request::post("https://h.test").json(&["a"]).credential("c").build().unwrap();
         assert_eq!(built.method, "POST");
         assert_eq!(built.body.as_deref(), Some(b"[\"a\"]".as_slice()));
-        assert_eq!(
-            built.headers,
-            [("content-type".to_owned(), b"application/json".to_vec())]
-        );
+        assert_eq!(built.headers, [("content-type".to_owned(), b"application/json".to_vec())]);
         assert_eq!(built.credential.as_deref(), Some("c"));
     }
 }

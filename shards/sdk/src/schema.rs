@@ -57,18 +57,14 @@ fn is_rust_only(format: &str) -> bool {
 
 /// Source lines are not paragraphs: an empty line is.
 fn paragraphs(text: &str) -> String {
-    let paragraphs = text
-        .split("\n\n")
-        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 fn close(schema: &mut Schema) {
     let plain = schema.get("properties").is_some() && schema.get("additionalProperties").is_none();
     // A composed object takes its properties from several places; closing one of them would refuse the others.
-    let composed = ["$ref", "allOf", "anyOf", "oneOf"]
-        .iter()
-        .any(|key| schema.get(*key).is_some());
+    let composed = ["$ref", "allOf", "anyOf", "oneOf"].iter().any(|key| schema.get(*key).is_some());
     if plain && !composed {
         schema.insert("additionalProperties".to_owned(), json!(false));
     }
@@ -149,15 +145,8 @@ mod tests {
                 },
             })
         );
-        let row = Row {
-            name: None,
-            state: State::AtRisk,
-            title: 1,
-        };
-        assert_eq!(
-            serde_json::to_string(&row).unwrap(),
-            r#"{"name":null,"state":"at_risk","title":1}"#
-        );
+        let row = Row { name: None, state: State::AtRisk, title: 1 };
+        assert_eq!(serde_json::to_string(&row).unwrap(), r#"{"name":null,"state":"at_risk","title":1}"#);
     }
 
     #[test]

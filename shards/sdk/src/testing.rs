@@ -43,21 +43,13 @@ pub struct Seen {
 
 /// A reply without headers.
 pub fn reply(status: u16, body: &str) -> Result<Reply, Refusal> {
-    Ok(Reply {
-        status,
-        body: body.as_bytes().to_vec(),
-        ..Reply::default()
-    })
+    Ok(Reply { status, body: body.as_bytes().to_vec(), ..Reply::default() })
 }
 
 impl Fake {
     /// Upstreams that answer by looking at the request.
     pub fn answering(upstream: impl Fn(&RawRequest) -> Result<Reply, Refusal> + 'static) -> Self {
-        let host = Host {
-            upstream: Rc::new(upstream),
-            seen: Rc::default(),
-            now: Duration::from_secs(1_785_000_000),
-        };
+        let host = Host { upstream: Rc::new(upstream), seen: Rc::default(), now: Duration::from_secs(1_785_000_000) };
         Self { host, resumed: None }
     }
 
@@ -88,19 +80,9 @@ impl Fake {
     #[expect(clippy::expect_used, reason = "a test that is wrong itself should stop")]
     pub fn call(&self, tools: &[Entry], name: &str, arguments: Value) -> Result<Seen, ToolError> {
         match self.outcome(tools, name, &arguments)? {
-            Answered::Done {
-                data,
-                content,
-                complete,
-                notes,
-            } => {
+            Answered::Done { data, content, complete, notes } => {
                 let data = data.map_or(Value::Null, |text| serde_json::from_str(&text).expect("data is JSON"));
-                Ok(Seen {
-                    data,
-                    content,
-                    complete,
-                    notes,
-                })
+                Ok(Seen { data, content, complete, notes })
             }
             Answered::Ask { .. } => unreachable!("{name} asks the person"),
         }
@@ -109,10 +91,7 @@ impl Fake {
     /// Calls a tool by name, questions included. Panics if there is none.
     #[expect(clippy::expect_used, reason = "a test that is wrong itself should stop")]
     pub fn outcome(&self, tools: &[Entry], name: &str, arguments: &Value) -> Result<Answered, ToolError> {
-        let tool = tools
-            .iter()
-            .find(|tool| tool.name() == name)
-            .expect("a tool of this name");
+        let tool = tools.iter().find(|tool| tool.name() == name).expect("a tool of this name");
         tool.call(&arguments.to_string(), &self.context())
     }
 

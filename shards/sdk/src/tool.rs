@@ -123,11 +123,7 @@ pub struct Entry {
 impl Entry {
     /// The entry of a tool.
     pub const fn of<T: Tool>() -> Self {
-        Self {
-            name: T::NAME,
-            define: define::<T>,
-            call: call::<T>,
-        }
+        Self { name: T::NAME, define: define::<T>, call: call::<T> }
     }
 
     /// The tool's name.
@@ -187,16 +183,8 @@ fn call<T: Tool>(arguments: &str, call: &Call) -> Result<Answered, ToolError> {
         .map_err(|_| ToolError::invalid_arguments("the arguments do not fit the tool's input schema"))?;
     match T::call(arguments, call)?.outcome() {
         Outcome::Done(output) => {
-            let data = output
-                .data
-                .json()
-                .map_err(|_| ToolError::internal("the result cannot be written as JSON"))?;
-            Ok(Answered::Done {
-                data,
-                content: output.content,
-                complete: output.complete,
-                notes: output.notes,
-            })
+            let data = output.data.json().map_err(|_| ToolError::internal("the result cannot be written as JSON"))?;
+            Ok(Answered::Done { data, content: output.content, complete: output.complete, notes: output.notes })
         }
         Outcome::Ask { questions, state } => Ok(Answered::Ask { questions, state }),
     }

@@ -68,12 +68,7 @@ impl<'a> Link<'a> {
             return None;
         }
         let path = rest.split('?').next().unwrap_or_default();
-        Some(Self {
-            https,
-            host: host.to_ascii_lowercase(),
-            port,
-            path,
-        })
+        Some(Self { https, host: host.to_ascii_lowercase(), port, path })
     }
 }
 

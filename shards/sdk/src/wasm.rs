@@ -34,27 +34,13 @@ impl Host {
         let reply = egress::send(&egress::Request {
             method: request.method.clone(),
             url: request.url.clone(),
-            headers: headers
-                .map(|(name, value)| egress::Header {
-                    name: name.clone(),
-                    value: value.clone(),
-                })
-                .collect(),
+            headers: headers.map(|(name, value)| egress::Header { name: name.clone(), value: value.clone() }).collect(),
             body: request.body.clone(),
             credential: request.credential.clone(),
         })
         .map_err(refusal)?;
-        let headers = reply
-            .headers
-            .into_iter()
-            .map(|header| (header.name, header.value))
-            .collect();
-        Ok(Reply {
-            status: reply.status,
-            headers,
-            body: reply.body,
-            upstream: String::new(),
-        })
+        let headers = reply.headers.into_iter().map(|header| (header.name, header.value)).collect();
+        Ok(Reply { status: reply.status, headers, body: reply.body, upstream: String::new() })
     }
 
     pub(crate) fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
@@ -172,12 +158,7 @@ __bridge!(exports::nexus::shard::tools);
 pub fn context(id: String, remaining_ms: u64, resumed: Option<Resumed>) -> Call {
     // A panic is a trap, which says nothing. The log line says where.
     std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string())));
-    Call {
-        host: Host,
-        id,
-        remaining: Duration::from_millis(remaining_ms),
-        resumed,
-    }
+    Call { host: Host, id, remaining: Duration::from_millis(remaining_ms), resumed }
 }
 
 fn log_level(level: Level) -> log::Level {

@@ -62,10 +62,7 @@ nexus_shard::shard! { tools: [get_badge, hello] }
 #[test]
 fn the_definition_comes_from_the_types() {
     let tool = TOOLS[0].define();
-    assert_eq!(
-        (tool.name, tool.title, tool.category),
-        ("badge_get", "Get a badge", Category::Read)
-    );
+    assert_eq!((tool.name, tool.title, tool.category), ("badge_get", "Get a badge", Category::Read));
     assert_eq!(
         tool.description,
         "Gets the badge of an employee, with the last times it was used.\n\nNeeds the permission `badges.read`."
@@ -89,37 +86,24 @@ fn the_definition_comes_from_the_types() {
             },
         })
     );
-    assert_eq!(
-        tool.output_schema.unwrap()["required"],
-        json!(["holder", "is_active", "uses"])
-    );
+    assert_eq!(tool.output_schema.unwrap()["required"], json!(["holder", "is_active", "uses"]));
 
     let hello = TOOLS[1].define();
     assert_eq!(hello.output_schema, None);
     let hints = hello.annotations;
-    assert_eq!(
-        (hints.read_only, hints.destructive, hints.idempotent, hints.open_world),
-        (false, false, false, false)
-    );
+    assert_eq!((hints.read_only, hints.destructive, hints.idempotent, hints.open_world), (false, false, false, false));
 }
 
 #[test]
 fn a_call_is_one_request_and_a_typed_answer() {
     let fake = Fake::replies([reply(200, r#"{"holder":"Alice","is_active":true,"uses":[]}"#)]);
-    let seen = fake
-        .call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001" }))
-        .unwrap();
+    let seen = fake.call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001" })).unwrap();
     assert_eq!(seen.data, json!({ "holder": "Alice", "is_active": true, "uses": [] }));
     assert!(seen.complete);
-    assert_eq!(
-        fake.sent()[0].url,
-        "https://badges.example.com/api/badges/EMP-1001?uses=10"
-    );
+    assert_eq!(fake.sent()[0].url, "https://badges.example.com/api/badges/EMP-1001?uses=10");
 
     let fake = Fake::replies([reply(200, r#"{"holder":"Alice","is_active":null,"uses":[]}"#)]);
-    let seen = fake
-        .call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001" }))
-        .unwrap();
+    let seen = fake.call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001" })).unwrap();
     assert!(!seen.complete);
     assert_eq!(seen.notes, ["is_active is unknown: the badge system did not tell"]);
 }
@@ -127,10 +111,7 @@ fn a_call_is_one_request_and_a_typed_answer() {
 #[test]
 fn a_failure_has_no_data() {
     for (answer, expected) in [
-        (
-            reply(404, ""),
-            ToolError::not_found("no badge for this employee number"),
-        ),
+        (reply(404, ""), ToolError::not_found("no badge for this employee number")),
         (reply(500, ""), ToolError::upstream("the badge system answered 500")),
         (
             reply(200, r#"{"holder":"Alice","uses":[]}"#),
@@ -138,19 +119,13 @@ fn a_failure_has_no_data() {
         ),
     ] {
         let fake = Fake::replies([answer]);
-        let error = fake
-            .call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001" }))
-            .unwrap_err();
+        let error = fake.call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001" })).unwrap_err();
         assert_eq!(error, expected);
     }
     let fake = Fake::replies([]);
-    let error = fake
-        .call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001/../EMP-1002" }))
-        .unwrap_err();
+    let error = fake.call(TOOLS, "badge_get", json!({ "employee_id": "EMP-1001/../EMP-1002" })).unwrap_err();
     assert!(matches!(error, ToolError::InvalidArguments(_)));
-    let error = fake
-        .call(TOOLS, "badge_get", json!({ "employe_id": "EMP-1001" }))
-        .unwrap_err();
+    let error = fake.call(TOOLS, "badge_get", json!({ "employe_id": "EMP-1001" })).unwrap_err();
     assert!(matches!(error, ToolError::InvalidArguments(_)));
     assert!(fake.sent().is_empty());
 }

@@ -61,10 +61,7 @@ pub(crate) fn multi_round(call: &Call) -> Result<Outcome, ToolError> {
             let question = Question::new::<Color>("step2", "Step 2: What is your favorite color?");
             Ok(ask(question, &format!("name:{name}")))
         }
-        None => Ok(ask(
-            Question::new::<Name>("step1", "Step 1: What is your name?"),
-            "round-1",
-        )),
+        None => Ok(ask(Question::new::<Name>("step1", "Step 1: What is your name?"), "round-1")),
     }
 }
 
@@ -84,9 +81,7 @@ fn confirm(call: &Call, state: &str, text: &str) -> Result<Outcome, ToolError> {
         return Ok(ask(question, state));
     };
     if resumed.state != state {
-        return Err(ToolError::invalid_arguments(
-            "the state is not the one that was given out",
-        ));
+        return Err(ToolError::invalid_arguments("the state is not the one that was given out"));
     }
     match call.answer::<Confirmation>("confirm")? {
         Some(Confirmation { ok: true }) => Ok(Outcome::Done(Output::text(text))),
@@ -96,8 +91,5 @@ fn confirm(call: &Call, state: &str, text: &str) -> Result<Outcome, ToolError> {
 }
 
 fn ask(question: Question, state: &str) -> Outcome {
-    Outcome::Ask {
-        questions: vec![question],
-        state: state.to_owned(),
-    }
+    Outcome::Ask { questions: vec![question], state: state.to_owned() }
 }

@@ -11,11 +11,7 @@ pub(crate) enum Fixtures {}
 
 impl Documents for Fixtures {
     fn prompts() -> Vec<Prompt> {
-        let argument = |name, description| PromptArgument {
-            name,
-            description,
-            required: true,
-        };
+        let argument = |name, description| PromptArgument { name, description, required: true };
         vec![
             Prompt {
                 name: "test_simple_prompt",
@@ -27,10 +23,7 @@ impl Documents for Fixtures {
                 name: "test_prompt_with_arguments",
                 title: "Prompt with arguments",
                 description: "A prompt with two arguments.",
-                arguments: vec![
-                    argument("arg1", "First test argument"),
-                    argument("arg2", "Second test argument"),
-                ],
+                arguments: vec![argument("arg1", "First test argument"), argument("arg2", "Second test argument")],
             },
         ]
     }
@@ -71,18 +64,12 @@ impl Documents for Fixtures {
 
     fn document(uri: &str) -> Option<Body> {
         match uri {
-            "test://static-text" => Some(Body::Text(
-                "This is the content of the static text resource.".to_owned(),
-            )),
+            "test://static-text" => Some(Body::Text("This is the content of the static text resource.".to_owned())),
             "test://static-binary" => Some(Body::Blob(RED_PIXEL.to_vec())),
             _ => {
                 let id = uri.strip_prefix("test://template/")?.strip_suffix("/data")?;
                 let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-                plain.then(|| {
-                    Body::Text(format!(
-                        r#"{{"id":"{id}","templateTest":true,"data":"Data for ID: {id}"}}"#
-                    ))
-                })
+                plain.then(|| Body::Text(format!(r#"{{"id":"{id}","templateTest":true,"data":"Data for ID: {id}"}}"#)))
             }
         }
     }

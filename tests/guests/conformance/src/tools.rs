@@ -28,33 +28,21 @@ pub(crate) fn audio_content() -> Result<Output, ToolError> {
 /// Returns one embedded resource.
 #[tool(name = "test_embedded_resource", title = "Embedded resource", category = read, open_world = false)]
 pub(crate) fn embedded_resource() -> Result<Output, ToolError> {
-    let resource = embedded(
-        "test://embedded-resource",
-        "text/plain",
-        "This is an embedded resource content.",
-    );
+    let resource = embedded("test://embedded-resource", "text/plain", "This is an embedded resource content.");
     Ok(Output::new(nexus_shard::NoData).content(resource))
 }
 
 /// Returns a text, a picture and an embedded resource.
 #[tool(name = "test_multiple_content_types", title = "Several blocks", category = read, open_world = false)]
 pub(crate) fn multiple_content_types() -> Result<Output, ToolError> {
-    let resource = embedded(
-        "test://mixed-content-resource",
-        "application/json",
-        r#"{"test":"data","value":123}"#,
-    );
-    Ok(Output::text("Multiple content types test:")
-        .content(red_pixel())
-        .content(resource))
+    let resource = embedded("test://mixed-content-resource", "application/json", r#"{"test":"data","value":123}"#);
+    Ok(Output::text("Multiple content types test:").content(red_pixel()).content(resource))
 }
 
 /// Fails, always.
 #[tool(name = "test_error_handling", title = "Error", category = read, open_world = false)]
 pub(crate) fn error_handling() -> Result<Output, ToolError> {
-    Err(ToolError::upstream(
-        "This tool intentionally returns an error for testing",
-    ))
+    Err(ToolError::upstream("This tool intentionally returns an error for testing"))
 }
 
 /// Reports progress three times.

@@ -18,9 +18,7 @@ pub(crate) struct Echoed {
 #[tool(name = "hostile_echo", title = "Echo", category = read)]
 pub(crate) fn echo(arguments: Text) -> Result<Output<Echoed>, ToolError> {
     let text = arguments.text;
-    Ok(Output::new(Echoed { text: text.clone() })
-        .note(text.clone())
-        .content(Content::Text(text)))
+    Ok(Output::new(Echoed { text: text.clone() }).note(text.clone()).content(Content::Text(text)))
 }
 
 /// Fails with a text.

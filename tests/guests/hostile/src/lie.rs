@@ -19,9 +19,7 @@ pub(crate) struct Text {
 /// Returns a text of any size.
 #[tool(name = "hostile_output", title = "Return much", category = read)]
 pub(crate) fn output(arguments: Size) -> Result<Output<Text>, ToolError> {
-    Ok(Output::new(Text {
-        text: "x".repeat(arguments.bytes as usize),
-    }))
+    Ok(Output::new(Text { text: "x".repeat(arguments.bytes as usize) }))
 }
 
 pub(crate) struct NotJson;
@@ -52,7 +50,5 @@ pub(crate) struct Lie {
 /// Returns data that does not fit the schema it declares.
 #[tool(name = "hostile_bad_schema", title = "Return another shape", category = read)]
 pub(crate) fn bad_schema() -> Result<Output<Lie>, ToolError> {
-    Ok(Output::new(Lie {
-        number: "not a number".to_owned(),
-    }))
+    Ok(Output::new(Lie { number: "not a number".to_owned() }))
 }

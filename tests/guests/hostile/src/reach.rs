@@ -84,29 +84,21 @@ pub(crate) fn flood(arguments: Flood, call: &Call) -> Result<Output<Flooded>, To
         Ok(reply) => reply.status.to_string(),
         Err(refusal) => refusal.code().to_owned(),
     };
-    Ok(Output::new(Flooded {
-        outcomes: (0..arguments.n).map(outcome).collect(),
-    }))
+    Ok(Output::new(Flooded { outcomes: (0..arguments.n).map(outcome).collect() }))
 }
 
 fn fetched(outcome: Result<Reply, Refusal>) -> Fetched {
     match outcome {
-        Err(refusal) => Fetched {
-            refusal: Some(refusal.code().to_owned()),
-            status: None,
-            headers: Vec::new(),
-            body: None,
-        },
+        Err(refusal) => {
+            Fetched { refusal: Some(refusal.code().to_owned()), status: None, headers: Vec::new(), body: None }
+        }
         Ok(reply) => Fetched {
             refusal: None,
             status: Some(reply.status),
             headers: reply
                 .headers
                 .iter()
-                .map(|(name, value)| ReplyHeader {
-                    name: name.clone(),
-                    value: lossy(value),
-                })
+                .map(|(name, value)| ReplyHeader { name: name.clone(), value: lossy(value) })
                 .collect(),
             body: Some(lossy(&reply.body)),
         },

@@ -1,0 +1,136 @@
+//! What both benchmarks share: a host in this process, and the same tool as a native function.
+
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark that cannot run ends")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+use nexus::audit::{Ledger, Options};
+use nexus::call::{Asked, Clock, Host, Principal};
+use nexus::egress::{Door, Rights};
+use nexus::manifest::{Manifest, Values};
+use nexus::names::SettingName;
+use nexus::outbound::{Host as Destination, Scheme};
+use nexus::policy::Grants;
+use nexus::redact::Scrubber;
+use nexus::router::Router;
+use nexus::secrets::{SecretValue, Vault};
+use nexus::shard::{Cache, Shard, engine};
+use nexus::wire::mock::{Fault, MockOptions};
+use nexus::wire::{Mock, Request, Wire};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// The tool that everything is measured with: one page of users, ten rows.
+pub const TOOL: &str = "entra_list_users";
+
+pub fn arguments() -> Value {
+    json!({ "limit": 10 })
+}
+
+pub fn repo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+pub struct Tenant;
+
+impl Values for Tenant {
+    fn value(&self, _: &SettingName) -> Option<String> {
+        Some("bench".into())
+    }
+}
+
+pub fn manifest() -> Manifest {
+    let file = repo().join("target/shards/identity/shard.toml");
+    Manifest::read(&file, &Tenant).expect("run `just build-shards` first")
+}
+
+pub fn mock(faults: Vec<Fault>) -> Mock {
+    Mock::load(MockOptions { faults, ..MockOptions::new(repo().join("mock-data")) }).unwrap()
+}
+
+/// Twenty secrets to look for, as a host with all its shards live would have.
+pub fn scrubber() -> Scrubber {
+    let secrets: Vec<_> = (0..20).map(|n| SecretValue::new(format!("bench-secret-{n:02}-Zx9~{n}kQ7")).unwrap()).collect();
+    Scrubber::new(&secrets)
+}
+
+pub fn ledger(folder: &Path, durable: bool) -> Ledger {
+    let options = if durable { Options::default() } else { Options::default().danger_unsynced() };
+    Ledger::open(&folder.join(format!("ledger-{durable}.jsonl")), options).unwrap()
+}
+
+pub fn rights(manifest: &Manifest) -> Rights {
+    Rights {
+        shard: manifest.name.clone(),
+        grants: Grants::new(manifest.egress.clone()),
+        vault: Vault::mock(manifest.credentials.clone()),
+        limits: manifest.limits,
+    }
+}
+
+/// The identity shard behind the whole host, its ledger in `folder`.
+pub async fn host(folder: &Path, durable: bool, faults: Vec<Fault>) -> Arc<Host> {
+    let mock = mock(faults);
+    let clock = Clock::Fixed(mock.now().parse().unwrap());
+    let door = Arc::new(Door::new(ledger(folder, durable), Wire::Mock(mock), scrubber()));
+    let engine = engine().unwrap();
+    let cache = Cache::open(&repo().join("target/bench-cache")).unwrap();
+    let shard = Shard::load(&engine, Some(&cache), &door, manifest(), rights).await.unwrap();
+    Arc::new(Host::new(Router::new(vec![Arc::new(shard)], Vec::new()), door, clock))
+}
+
+pub fn asked() -> Asked {
+    Asked {
+        tool: TOOL.into(),
+        arguments: arguments(),
+        principal: Principal::Local,
+        client: None,
+        cancelled: CancellationToken::new(),
+        progress: None,
+        resumed: None,
+    }
+}
+
+/// The request that the shard makes of Graph.
+pub fn request() -> Request {
+    let select = "id,displayName,userPrincipalName,mail,jobTitle,department,accountEnabled,employeeId,userType,\
+                  createdDateTime,onPremisesSyncEnabled,onPremisesSamAccountName,assignedLicenses";
+    Request {
+        method: Method::GET,
+        scheme: Scheme::Https,
+        host: Destination::parse("graph.microsoft.com").unwrap(),
+        port: 443,
+        segments: vec!["v1.0".into(), "users".into()],
+        query: vec![("$select".into(), select.into()), ("$top".into(), "10".into())],
+        headers: HeaderMap::new(),
+        body: bytes::Bytes::new(),
+        credential: manifest().credentials.keys().next().cloned(),
+    }
+}
+
+/// The same tool without sandbox, policy, scan and ledger: asks the same upstream, reads its answer, shapes the result.
+pub async fn native(mock: &Mock) -> Value {
+    let reply = mock.send(&request()).await.unwrap();
+    let page: Value = serde_json::from_slice(reply.body()).unwrap();
+    let users = page["value"].as_array().unwrap().iter().map(|user| {
+        json!({
+            "id": user["id"],
+            "user_principal_name": user["userPrincipalName"],
+            "display_name": user["displayName"],
+            "email": user["mail"],
+            "employee_id": user["employeeId"],
+            "job_title": user["jobTitle"],
+            "department": user["department"],
+            "is_enabled": user["accountEnabled"],
+            "user_type": user["userType"],
+            "created_at": user["createdDateTime"],
+            "is_synced_from_ad": user["onPremisesSyncEnabled"],
+            "ad_account_name": user["onPremisesSamAccountName"],
+            "license_sku_ids": user["assignedLicenses"].as_array().map(|all| all.iter().map(|one| one["skuId"].clone()).collect::<Vec<_>>()),
+        })
+    });
+    json!({ "users": users.collect::<Vec<_>>() })
+}

@@ -1,0 +1,199 @@
+//! Lines that wait for the writer, and those who wait for the lines.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::draft::Draft;
+use super::{Entry, LedgerError};
+
+/// What waits for the writer. Asks and notes have a limit; endings do not, for each belongs to an ask that was let in.
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    room: usize,
+    clock: fn() -> Timestamp,
+}
+
+/// A line that waits, and who waits for it.
+pub(super) enum Request {
+    Ask {
+        draft: Draft,
+        entry: Entry,
+        done: oneshot::Sender<Result<Entry, LedgerError>>,
+    },
+    End {
+        draft: Draft,
+        done: oneshot::Sender<Result<u64, LedgerError>>,
+    },
+    Note {
+        draft: Draft,
+        done: oneshot::Sender<Result<u64, LedgerError>>,
+    },
+    Abandon {
+        draft: Draft,
+    },
+}
+
+struct Waiting {
+    requests: Vec<Request>,
+    /// How many the writer waits for. It is woken when they are there.
+    wanted: usize,
+    /// The writer leaves as soon as nothing waits.
+    closing: bool,
+    /// The writer has left. Nothing is taken any more.
+    gone: bool,
+}
+
+/// How long the last round took, from which follows how long to wait for company in the next.
+#[derive(Default)]
+pub(super) struct Round {
+    pub(super) lines: usize,
+    pub(super) took: Duration,
+}
+
+impl Queue {
+    /// Timers are no finer than this, and a disk that fast needs no company.
+    const SHORTEST: Duration = Duration::from_micros(50);
+    const LONGEST: Duration = Duration::from_micros(500);
+
+    pub(super) fn new(room: usize, clock: fn() -> Timestamp) -> Self {
+        let waiting = Mutex::new(Waiting {
+            requests: Vec::new(),
+            wanted: 1,
+            closing: false,
+            gone: false,
+        });
+        Self {
+            waiting,
+            arrived: Condvar::new(),
+            room,
+            clock,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(super) fn push_if_room(&self, request: Request) -> Result<(), LedgerError> {
+        self.push_below(self.room, request)
+    }
+
+    pub(super) fn push(&self, request: Request) -> Result<(), LedgerError> {
+        self.push_below(usize::MAX, request)
+    }
+
+    fn push_below(&self, limit: usize, request: Request) -> Result<(), LedgerError> {
+        let mut waiting = self.lock();
+        if waiting.gone {
+            return Err(LedgerError::Closed);
+        }
+        if waiting.requests.len() >= limit {
+            return Err(LedgerError::Busy);
+        }
+        waiting.requests.push(request);
+        let enough = waiting.requests.len() == waiting.wanted;
+        drop(waiting);
+        if enough {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.arrived.notify_one();
+    }
+
+    /// Waits for requests and swaps them into `batch`. False when closing and empty.
+    ///
+    /// Callers of the last round, just woken, are likely to be back at once: an ask is followed by its ending. Going
+    /// without them would leave every round half full, so they get a moment, short against what a round costs.
+    pub(super) fn take(&self, batch: &mut Vec<Request>, last: &Round) -> bool {
+        let mut waiting = self.lock();
+        let expected = last.lines + waiting.requests.len();
+        waiting.wanted = 1;
+        waiting = self
+            .arrived
+            .wait_while(waiting, Waiting::short)
+            .unwrap_or_else(PoisonError::into_inner);
+        let moment = (last.took / 4).min(Self::LONGEST);
+        if last.lines > 1 && moment >= Self::SHORTEST {
+            waiting.wanted = expected;
+            let company = self.arrived.wait_timeout_while(waiting, moment, Waiting::short);
+            waiting = company.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::swap(&mut waiting.requests, batch);
+        waiting.gone = batch.is_empty();
+        !waiting.gone
+    }
+
+    /// A request is pushed or it is not: a panic in between leaves nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn short(&mut self) -> bool {
+        self.requests.len() < self.wanted && !self.closing
+    }
+}
+
+impl Request {
+    pub(super) fn draft(&self) -> &Draft {
+        match self {
+            Self::Ask { draft, .. } | Self::End { draft, .. } | Self::Note { draft, .. } | Self::Abandon { draft } => {
+                draft
+            }
+        }
+    }
+
+    pub(super) fn succeed(self, seq: u64) {
+        match self {
+            Self::Ask { mut entry, done, .. } => {
+                entry.seq = seq;
+                entry.open = true;
+                // If the caller is gone the entry comes back, is dropped here, and so recorded as abandoned.
+                drop(done.send(Ok(entry)));
+            }
+            Self::End { done, .. } | Self::Note { done, .. } => drop(done.send(Ok(seq))),
+            Self::Abandon { .. } => {}
+        }
+    }
+
+    /// Tells the caller, and returns the line that is owed to an entry which now has no ending.
+    pub(super) fn fail(self, error: &LedgerError, now: Timestamp) -> Option<Draft> {
+        match self {
+            Self::Ask { done, .. } => {
+                drop(done.send(Err(error.clone())));
+                None
+            }
+            Self::Note { done, .. } => {
+                drop(done.send(Err(error.clone())));
+                None
+            }
+            Self::End { draft, done } => {
+                drop(done.send(Err(error.clone())));
+                Some(draft.into_abandoned("ending-unrecorded", now))
+            }
+            Self::Abandon { draft } => Some(draft),
+        }
+    }
+}
+
+pub(super) struct Leaving<'a>(pub(super) &'a Queue);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.gone = true;
+        let left = std::mem::take(&mut waiting.requests);
+        // An entry that is dropped asks for the lock.
+        drop(waiting);
+        drop(left);
+    }
+}
