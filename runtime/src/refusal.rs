@@ -98,18 +98,12 @@ impl Refusal {
 
     /// What the manifest would have to say, if that would help.
     pub fn suggestion(&self) -> Option<String> {
-        match self {
-            Self::NotGranted(refused) => Some(refused.suggestion.clone()),
-            _ => None,
-        }
+        if let Self::NotGranted(refused) = self { Some(refused.suggestion.clone()) } else { None }
     }
 
     /// Where it would have gone, as far as that could be read.
     pub fn destination(&self) -> Option<String> {
-        match self {
-            Self::NotGranted(refused) => Some(refused.destination.to_string()),
-            _ => None,
-        }
+        if let Self::NotGranted(refused) = self { Some(refused.destination.to_string()) } else { None }
     }
 
     /// With everything that led to it, for the operator.

@@ -17,7 +17,7 @@ pub fn spellings(secret: &str) -> Vec<String> {
         hex::encode(secret),
         hex::encode_upper(secret),
         utf8_percent_encode(secret, FORM).to_string(),
-        utf8_percent_encode(secret, FORM).to_string().to_lowercase(),
+        lower_escapes(&utf8_percent_encode(secret, FORM).to_string()),
         utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
     ];
     for engine in [&STANDARD, &URL_SAFE] {
@@ -31,6 +31,12 @@ pub fn spellings(secret: &str) -> Vec<String> {
     all.sort();
     all.dedup();
     all
+}
+
+fn lower_escapes(text: &str) -> String {
+    let mut parts = text.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + "%" + &part[..2].to_lowercase() + &part[2..])
 }
 
 /// Neither the client secret nor a token that a mock upstream gave out. Tokens are random; all begin with `mock.`.

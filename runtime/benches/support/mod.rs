@@ -1,3 +1,4 @@
+#![allow(unreachable_pub, reason = "shared by several benchmarks")]
 //! What both benchmarks share: a host in this process, and the same tool as a native function.
 
 #![allow(dead_code, reason = "each benchmark uses a part of it")]

@@ -102,7 +102,12 @@ impl Fault {
     pub(super) fn recorded(&self) -> Option<Scrubbed> {
         match self {
             Self::Tool { .. } | Self::InvalidArguments(_) => None,
-            other => Some(Scrubbed::already_scrubbed(other.to_string())),
+            Self::UnknownTool
+            | Self::Busy
+            | Self::Guest(_)
+            | Self::OutputTooLarge { .. }
+            | Self::OutputMisfit
+            | Self::Unrecorded => Some(Scrubbed::already_scrubbed(self.to_string())),
         }
     }
 }

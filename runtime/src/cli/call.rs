@@ -1,5 +1,7 @@
 //! `nexus call TOOL`
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the command line owns the terminal")]
+
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -97,7 +99,6 @@ fn shown(answer: &Answer) -> Option<String> {
 }
 
 /// What happened, for a person: how it ended, where the data is from, what left the sandbox, where it is on record.
-#[expect(clippy::print_stderr, reason = "the command line owns the terminal")]
 fn story(answer: &Answer, elapsed: std::time::Duration, settings: &Settings) {
     let paint = Paint { on: std::io::stderr().is_terminal() };
     let ended = match &answer.result {

@@ -1,5 +1,7 @@
 //! How the program ends when it does not end well.
 
+#![expect(clippy::disallowed_macros, reason = "the command line owns the terminal")]
+
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -55,7 +57,6 @@ impl Exit {
         Self { code: 2, story: story.into() }
     }
 
-    #[expect(clippy::print_stderr, reason = "the command line owns the terminal")]
     pub(super) fn report(self, json: bool) -> ExitCode {
         if json {
             eprintln!("{}", json!({ "error": self.story, "exit": self.code }));

@@ -27,6 +27,7 @@ pub(super) struct MockUpstream {
 }
 
 impl MockUpstream {
+    #[expect(clippy::disallowed_methods, reason = "a listener on loopback, for tests")]
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));

@@ -1,5 +1,7 @@
 //! The command line. Results go to standard output, everything else to standard error.
 
+#![expect(clippy::disallowed_methods, reason = "the command line owns the terminal")]
+
 mod audit;
 mod call;
 mod doctor;

@@ -1,6 +1,8 @@
 //! The operator's settings: flags over environment over `nexus.toml` over defaults. Read once, at start; nothing else in
 //! Nexus looks at the environment.
 
+#![expect(clippy::disallowed_methods, reason = "settings are where the environment and the operator's files are read")]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;

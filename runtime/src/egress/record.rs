@@ -35,13 +35,9 @@ pub(super) fn token(sealed: &Sealed) -> Crossing {
 ///
 /// Its host is the shard's own text: a name by its parser's word, but one that may spell a secret.
 pub(super) fn refused(refusal: &Refusal, scrubber: &Scrubber) -> Option<Destination> {
-    match refusal {
-        Refusal::NotGranted(refused) => {
-            let host = scrubber.text(&refused.destination.host.to_string()).value.chars().take(100).collect();
-            Some(Destination { host: Scrubbed::already_scrubbed(host), ..of_policy(&refused.destination, None) })
-        }
-        _ => None,
-    }
+    let Refusal::NotGranted(refused) = refusal else { return None };
+    let host = scrubber.text(&refused.destination.host.to_string()).value.chars().take(100).collect();
+    Some(Destination { host: Scrubbed::already_scrubbed(host), ..of_policy(&refused.destination, None) })
 }
 
 fn of_sealed(sealed: &Sealed) -> Destination {

@@ -43,6 +43,7 @@ pub enum HttpError {
 }
 
 /// Binds, tells `ready` the address, and serves until `stop`.
+#[expect(clippy::disallowed_methods, reason = "the one listener for clients")]
 pub async fn serve(
     host: Arc<Host>,
     options: HttpOptions,

@@ -15,6 +15,7 @@
 //! have blanks. `name is value` takes one word, and none of those with which people complain about passwords. Manifests
 //! write `secret:NAME`; that names a secret and is none.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -216,15 +217,31 @@ struct Named {
     place: Range<usize>,
 }
 
-/// Reads each run of letters, digits and joints once, however many stems it holds.
+/// Reads each run of letters, digits and joints once, however many stems it holds, and each name once, however many
+/// records have it.
 #[derive(Default)]
-struct Names {
+struct Names<'a> {
     read: usize,
+    known: HashMap<&'a [u8], Option<&'static Name>>,
 }
 
-impl Names {
+impl<'a> Names<'a> {
+    /// Bounds what a text of ever new names costs.
+    const MOST_KNOWN: usize = 256;
+
+    fn secret_name(&mut self, text: &'a [u8]) -> Option<&'static Name> {
+        if let Some(known) = self.known.get(text) {
+            return *known;
+        }
+        let name = words::secret_name(&String::from_utf8_lossy(text));
+        if self.known.len() < Self::MOST_KNOWN {
+            self.known.insert(text, name);
+        }
+        name
+    }
+
     /// The secret name of which `stem` is a part: a run, or that with the word before it (`api key`).
-    fn at(&mut self, text: &[u8], stem: Range<usize>) -> Option<Named> {
+    fn at(&mut self, text: &'a [u8], stem: Range<usize>) -> Option<Named> {
         const LONGEST_WORD: usize = 32;
         if stem.end + LONGEST_WORD <= self.read {
             return None;
@@ -235,8 +252,8 @@ impl Names {
         let start = stem.start - before.iter().rev().position(is_end).unwrap_or(before.len());
         let end = stem.end + after.iter().position(is_end).unwrap_or(after.len());
         self.read = end;
-        let read = |from: usize| words::secret_name(&String::from_utf8_lossy(slice(text, from..end)));
-        let alone = read(start).map(|name| Named { name, place: start..end });
+        let named = |name: &'static Name, from: usize| Named { name, place: from..end };
+        let alone = self.secret_name(slice(text, start..end)).map(|name| named(name, start));
         // `key` says little; the word before it may say more.
         if alone.as_ref().is_some_and(|named| named.name.value == Value::Any) {
             return alone;
@@ -248,7 +265,7 @@ impl Names {
         if !is_name || self::before(text, start) != Some(b' ') {
             return alone;
         }
-        read(from).map(|name| Named { name, place: from..end }).or(alone)
+        self.secret_name(slice(text, from..end)).map(|name| named(name, from)).or(alone)
     }
 }
 

@@ -119,8 +119,11 @@ pub(super) fn secret_name(text: &str) -> Option<&'static Name> {
     }
     // A name whose capitals mislead (`APIkey`) still is one word.
     let joined = (words.len() > 1 && text.bytes().all(|b| b.is_ascii_alphabetic())).then(|| [words.concat()]);
+    let initials: Vec<u8> = words.iter().filter_map(|word| word.bytes().next()).collect();
+    let begins =
+        |rule: &Name| rule.words.first().is_some_and(|word| word.bytes().next().is_some_and(|b| initials.contains(&b)));
     let found = |value: Value| {
-        let fits = |words: &[String]| NAMES.iter().find(|rule| rule.value == value && rule.fits(words));
+        let fits = |words: &[String]| NAMES.iter().find(|rule| begins(rule) && rule.value == value && rule.fits(words));
         fits(&words).or_else(|| fits(joined.as_ref()?))
     };
     found(Value::Any).or_else(|| found(Value::Random))

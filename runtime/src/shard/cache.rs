@@ -4,9 +4,11 @@
 //! the host's own seal (HMAC-SHA-256, RFC 2104) over the engine, the component's digest and the code. A damaged,
 //! foreign or outdated entry is compiled anew and replaced. Losing the folder or the key costs time and nothing else.
 
+#![expect(clippy::disallowed_methods, reason = "the cache folder is this room's own")]
+
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -114,7 +116,7 @@ fn key(file: &Path) -> io::Result<Vec<u8>> {
         Err(error) => return Err(error),
     }
     let mut key = vec![0; KEY_LENGTH];
-    fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
     let mut fresh = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
     fresh.write_all(&key)?;
     fresh.persist(file)?;

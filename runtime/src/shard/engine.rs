@@ -25,7 +25,7 @@ const KEEP_RESIDENT: usize = 2 << 20;
 /// Makes the engine and starts its ticker, which ends when the engine is dropped.
 pub fn engine() -> wasmtime::Result<Engine> {
     let engine = Engine::new(&config())?;
-    tick(engine.weak());
+    tick(engine.weak())?;
     Ok(engine)
 }
 
@@ -67,7 +67,7 @@ fn pool() -> PoolingAllocationConfig {
 }
 
 /// A thread of its own: a tick must come even when every worker thread is busy with a guest that will not yield.
-fn tick(engine: wasmtime::EngineWeak) {
+fn tick(engine: wasmtime::EngineWeak) -> wasmtime::Result<()> {
     let ticker = std::thread::Builder::new().name("epoch".into());
     let started = ticker.spawn(move || {
         while let Some(engine) = engine.upgrade() {
@@ -76,8 +76,6 @@ fn tick(engine: wasmtime::EngineWeak) {
             std::thread::sleep(TICK);
         }
     });
-    if let Err(error) = started {
-        // Without ticks a looping guest would never end. Better not to start at all.
-        panic!("cannot start the thread that interrupts guests: {error}");
-    }
+    // Without ticks a looping guest would never end: better not to start at all.
+    started.map(drop).map_err(|error| wasmtime::Error::new(error).context("no thread to interrupt guests"))
 }

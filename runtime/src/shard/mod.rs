@@ -105,6 +105,7 @@ pub struct Shard {
 
 impl Shard {
     /// Loads a component. Compiling takes from tens of milliseconds to seconds: run it off the request path.
+    #[expect(clippy::disallowed_methods, reason = "components are read here")]
     pub async fn load(
         engine: &Engine,
         cache: Option<&Cache>,
