@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::audit::{self, Crossing, Digest, Ending, Entry, Event, Facts, Note, Scrubbed, Subject};
 use crate::egress::{Caller, Door};
 use crate::names::ToolName;
+use crate::refusal::story;
 use crate::router::{Route, Router};
 use crate::shard::CallContext;
 use crate::tool::{Category, Outcome, Output};
@@ -121,7 +122,7 @@ impl Host {
                 tracing::warn!(
                     tool = %route.tool.name,
                     shard = %route.shard.manifest.name,
-                    cause = self.door.clean_text(&chain(&failure)),
+                    cause = self.door.clean_text(&story(&failure)),
                     "guest did not finish"
                 );
                 Err(Fault::Guest(failure.code()))
@@ -256,14 +257,4 @@ fn summary(arguments: &Value) -> Scrubbed {
     let fields = arguments.as_object().into_iter().flatten();
     let parts: Vec<_> = fields.take(32).map(|(key, value)| format!("{}={}", name(key), kind(value))).collect();
     Scrubbed::already_scrubbed(parts.join(" "))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

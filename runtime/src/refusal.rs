@@ -105,17 +105,21 @@ impl Refusal {
     pub fn destination(&self) -> Option<String> {
         if let Self::NotGranted(refused) = self { Some(refused.destination.to_string()) } else { None }
     }
+}
 
-    /// With everything that led to it, for the operator.
-    pub fn story(&self) -> String {
-        let mut story = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            story = format!("{story}: {error}");
-            source = error.source();
+/// An error with everything that led to it, for the operator.
+pub fn story(error: &dyn std::error::Error) -> String {
+    let mut story = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        // Some errors repeat their source in their own text.
+        if !story.contains(&text) {
+            story = format!("{story}: {text}");
         }
-        story
+        source = error.source();
     }
+    story
 }
 
 /// A shard that names a header of the host's is told so; what is wrong with a credential is the operator's to know.

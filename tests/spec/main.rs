@@ -6,3 +6,4 @@ mod support;
 mod call;
 mod live;
 mod secrets;
+mod ledger;

@@ -308,13 +308,16 @@ fn a_guest_cannot_send_a_header_of_the_hosts() {
 #[test]
 fn a_credential_that_nobody_has_and_one_that_is_not_granted_look_the_same() {
     let upstream = Upstream::new();
-    let nexus = upstream.reached_by(hostile().with_shard(&crate::support::shards().join("identity")));
+    let spare = "[credential.spare]\nkind = \"bearer\"\ntoken = \"secret:SPARE_TOKEN\"\n\n[credential.graph]";
+    let shard = Nexus::new().with_shard_as(&guest("hostile"), "hostile", |text| text.replace("[credential.graph]", spare));
+    let nexus = upstream.reached_by(shard).env("SPARE_TOKEN", "a-token-nobody-was-granted");
     let server = nexus.serve();
-    for name in ["nothing", "entra", "ENTRA_CLIENT_SECRET", "../graph", ""] {
+    // Declared and not granted; declared by nobody; no name at all.
+    for (name, code) in [("spare", "not-granted"), ("sparse", "not-granted"), ("../graph", "malformed"), ("", "malformed")] {
         let mut request = granted();
         request["credential"] = name.into();
         let fetched = server.client().call("hostile_fetch", request)["structuredContent"].clone();
-        assert_eq!(fetched["refusal"], "not-granted", "{name:?}: {fetched}");
+        assert_eq!(fetched["refusal"], code, "{name:?}: {fetched}");
     }
     assert_eq!((upstream.tokens(), upstream.users()), (0, 0));
 }

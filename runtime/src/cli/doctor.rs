@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::call::print;
-use super::exit::{Exit, chain};
+use super::exit::Exit;
 use super::settings::{self, Settings};
 use super::{Common, start};
+use crate::refusal::story;
 
 struct Finding {
     good: bool,
@@ -41,7 +42,7 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
             let missing = kind.settings().into_iter().filter_map(|name| match settings::secret(name) {
                 Ok(Some(_)) => None,
                 Ok(None) => Some(format!("{name} is not set; set it, or {name}_FILE")),
-                Err(error) => Some(chain(&error)),
+                Err(error) => Some(story(&error)),
             });
             let missing: Vec<_> = missing.collect();
             findings.push(finding(&about, match (settings.mock, missing.is_empty()) {
@@ -81,7 +82,7 @@ fn finding(about: &str, says: Result<String, String>) -> Finding {
 }
 
 fn listen(settings: &Settings) -> Result<String, String> {
-    let token = settings.http_token().map_err(|error| chain(&error))?;
+    let token = settings.http_token().map_err(|error| story(&error))?;
     let bind = settings.http.bind;
     match (bind.ip().is_loopback(), token.is_some()) {
         (true, false) => Ok(format!("{bind}, this machine only, no token")),
@@ -91,7 +92,7 @@ fn listen(settings: &Settings) -> Result<String, String> {
 }
 
 fn network(settings: &Settings) -> Result<String, String> {
-    settings.network_options().map_err(|error| chain(&error))?;
+    settings.network_options().map_err(|error| story(&error))?;
     let pins: Vec<_> = settings.network.resolve.iter().map(|(name, to)| format!("{name} is at {to}")).collect();
     Ok(if pins.is_empty() { "names resolve as usual".into() } else { pins.join(", ") })
 }

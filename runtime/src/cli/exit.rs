@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::refusal::story;
+
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done
@@ -34,15 +36,15 @@ impl Exit {
     pub(super) const CHECK: u8 = 6;
 
     pub(super) fn settings(error: &dyn Error) -> Self {
-        Self { code: Self::SETTINGS, story: chain(error) }
+        Self { code: Self::SETTINGS, story: story(error) }
     }
 
     pub(super) fn ledger(error: &dyn Error) -> Self {
-        Self { code: Self::LEDGER, story: chain(error) }
+        Self { code: Self::LEDGER, story: story(error) }
     }
 
     pub(super) fn resource(error: &dyn Error) -> Self {
-        Self { code: Self::RESOURCE, story: chain(error) }
+        Self { code: Self::RESOURCE, story: story(error) }
     }
 
     pub(super) fn story(&self) -> &str {
@@ -50,7 +52,7 @@ impl Exit {
     }
 
     pub(super) fn failed(what: &str, error: &dyn Error) -> Self {
-        Self { code: Self::RESOURCE, story: format!("{what}: {}", chain(error)) }
+        Self { code: Self::RESOURCE, story: format!("{what}: {}", story(error)) }
     }
 
     pub(super) fn usage(story: impl Into<String>) -> Self {
@@ -65,19 +67,4 @@ impl Exit {
         }
         ExitCode::from(self.code)
     }
-}
-
-/// An error with everything that led to it.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut story = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let text = error.to_string();
-        // Some errors repeat their source in their own text.
-        if !story.contains(&text) {
-            story = format!("{story}: {text}");
-        }
-        source = error.source();
-    }
-    story
 }

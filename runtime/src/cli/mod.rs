@@ -12,6 +12,7 @@ pub mod settings;
 mod shards;
 pub mod start;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -121,5 +122,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Exit> {
 
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("NEXUS_LOG").unwrap_or_else(|_| EnvFilter::new("warn,nexus=info,shard=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let colour = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_ansi(colour).with_target(false).init();
 }

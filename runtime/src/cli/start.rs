@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::exit::{Exit, chain};
+use super::exit::Exit;
 use super::settings::{self, Settings};
 use crate::audit::{self, Event, Ledger, Note};
 use crate::call::{Clock, Host};
@@ -15,6 +15,7 @@ use crate::manifest::{Manifest, Values};
 use crate::names::SettingName;
 use crate::policy::Grants;
 use crate::redact::Scrubber;
+use crate::refusal::story;
 use crate::router::{LeftOut, Router, folder_name};
 use crate::secrets::{SecretValue, Vault};
 use crate::shard::{Cache, Shard, engine};
@@ -44,7 +45,7 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
         };
         match Shard::load(&engine, cache.as_ref(), &door, manifest, rights).await {
             Ok(shard) => shards.push(Arc::new(shard)),
-            Err(error) => left_out.push(LeftOut { name, manifest: file, reason: chain(&error) }),
+            Err(error) => left_out.push(LeftOut { name, manifest: file, reason: story(&error) }),
         }
     }
     let host = Arc::new(Host::new(Router::new(shards, left_out), door, clock));
@@ -90,7 +91,7 @@ pub(super) fn manifests(settings: &Settings) -> Result<(Vec<Manifest>, Vec<LeftO
                     true => good.push(manifest),
                     false => tracing::info!(shard = %manifest.name, "shard is disabled"),
                 },
-                Err(error) => bad.push(LeftOut { name: folder_name(&file), reason: chain(&error), manifest: file }),
+                Err(error) => bad.push(LeftOut { name: folder_name(&file), reason: story(&error), manifest: file }),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::{Caller, Door, Progress};
 use crate::audit::{Event, Note};
 use crate::redact::Redactions;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, story};
 use crate::tool::{Body, Content, InputRequired, Output};
 
 /// How loud a log line is.
@@ -100,7 +100,7 @@ impl Door {
     /// The operator's copy of a refusal: the whole chain, and what the manifest would have to say.
     pub(super) fn tell(&self, caller: &Caller, refusal: &Refusal) {
         let (shard, tool) = (&caller.rights.shard, caller.tool.as_ref().map_or("", |tool| tool.as_str()));
-        let story = self.clean_text(&refusal.story());
+        let story = self.clean_text(&story(refusal));
         match refusal.suggestion() {
             Some(suggestion) => {
                 let suggestion = self.clean_text(&suggestion);
