@@ -60,12 +60,13 @@ impl Host {
     pub async fn call(&self, asked: Asked) -> Answer {
         let Some(route) = self.router.route(&asked.tool) else { return self.unknown(asked).await };
         let subject = Arc::new(self.subject(route, &asked));
+        let arguments = asked.arguments.to_string();
         let what = audit::Asked {
             what: Crossing::Call,
             parent: None,
             subject: subject.clone(),
             args_summary: Some(summary(&asked.arguments)),
-            request_bytes: Some(asked.arguments.to_string().len() as u64),
+            request_bytes: Some(arguments.len() as u64),
         };
         let entry = match self.door.ledger().ask(what).await {
             Ok(entry) => entry,
@@ -75,7 +76,7 @@ impl Host {
             }
         };
         let mut crossings = Vec::new();
-        let result = self.run(route, &asked, subject, &entry, &mut crossings).await;
+        let result = self.run(route, &asked, &arguments, subject, &entry, &mut crossings).await;
         self.close(asked.tool, entry, result, crossings).await
     }
 
@@ -84,6 +85,7 @@ impl Host {
         &self,
         route: &Route,
         asked: &Asked,
+        arguments: &String,
         subject: Arc<Subject>,
         entry: &Entry,
         crossings: &mut Vec<crate::egress::Crossed>,
@@ -110,8 +112,7 @@ impl Host {
             remaining_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
             resumed: asked.resumed.clone(),
         };
-        let arguments = asked.arguments.to_string();
-        let ended = route.shard.call(&self.door, &caller, &route.tool.name, &arguments, context).await;
+        let ended = route.shard.call(&self.door, &caller, &route.tool.name, arguments, context).await;
         self.door.end_of_call(&caller).await;
         *crossings = caller.crossings();
         match ended {
@@ -132,7 +133,7 @@ impl Host {
 
     /// A result must fit what was promised of it before anybody gets it.
     fn done(&self, route: &Route, output: Output, most: usize) -> Result<Good, Fault> {
-        if output.bytes() > most {
+        if output.bytes > most {
             return Err(Fault::OutputTooLarge { most });
         }
         let misfits = route.misfits(output.data.as_ref());
@@ -144,7 +145,7 @@ impl Host {
             return Err(Fault::OutputMisfit);
         }
         let (output, redactions) = self.door.clean_output(output);
-        Ok(Good::Done(output.redacted(redactions)))
+        Ok(Good::Done(Done::new(output, redactions)))
     }
 
     async fn close(
@@ -226,8 +227,8 @@ fn ending(result: &Result<Good, Fault>) -> Ending {
             facts: Facts {
                 rows: done.rows(),
                 complete: Some(done.complete),
-                reply_bytes: Some(done.data.as_ref().map_or(0, |data| data.to_string().len() as u64)),
-                result: done.data.as_ref().map(|data| Digest::of(data.to_string().as_bytes())),
+                reply_bytes: Some(done.text.as_ref().map_or(0, |text| text.len() as u64)),
+                result: done.text.as_ref().map(|text| Digest::of(text.as_bytes())),
                 redactions: done.redactions.clone(),
                 ..Facts::default()
             },

@@ -53,6 +53,8 @@ pub struct Output {
     /// False when anything that was asked for is missing; a note says what.
     pub complete: bool,
     pub notes: Vec<String>,
+    /// Its size as the shard handed it over.
+    pub bytes: usize,
 }
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{Position, Scrubbed};
 use super::{ClientName, Principal};
 use crate::egress::{Crossed, Progress};
-use crate::tool::{Body, Content, InputRequired, Output, Resumed};
+use crate::tool::{Content, InputRequired, Output, Resumed};
 use crate::wire::Source;
 
 /// One call as it came in.
@@ -47,6 +47,8 @@ pub enum Good {
 #[derive(Debug)]
 pub struct Done {
     pub data: Option<Value>,
+    /// `data` as JSON text: what the ledger's digest is of.
+    pub text: Option<String>,
     pub content: Vec<Content>,
     pub complete: bool,
     pub notes: Vec<String>,
@@ -122,41 +124,13 @@ fn guest_text(code: &str) -> &'static str {
     }
 }
 
-impl Output {
-    /// Its size as it would travel.
-    pub(super) fn bytes(&self) -> usize {
-        let data = self.data.as_ref().map_or(0, |data| data.to_string().len());
-        let content: usize = self.content.iter().map(Content::bytes).sum();
-        let notes: usize = self.notes.iter().map(String::len).sum();
-        data + content + notes
-    }
-
-    pub(super) fn redacted(self, redactions: BTreeMap<&'static str, u64>) -> Done {
-        let Self { data, content, complete, notes } = self;
-        Done { data, content, complete, notes, redactions }
-    }
-}
-
-impl Content {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Image(media) | Self::Audio(media) => media.data.len(),
-            Self::Link { uri, name, description, .. } => {
-                uri.len() + name.len() + description.as_ref().map_or(0, String::len)
-            }
-            Self::Embedded { uri, body, .. } => {
-                uri.len()
-                    + match body {
-                        Body::Text(text) => text.len(),
-                        Body::Blob(blob) => blob.len(),
-                    }
-            }
-        }
-    }
-}
-
 impl Done {
+    pub(super) fn new(clean: Output, redactions: BTreeMap<&'static str, u64>) -> Self {
+        let Output { data, content, complete, notes, bytes: _ } = clean;
+        let text = data.as_ref().map(Value::to_string);
+        Self { data, text, content, complete, notes, redactions }
+    }
+
     /// Of a list, its length; of an object with one list, that list's.
     pub(super) fn rows(&self) -> Option<u64> {
         let list = match self.data.as_ref()? {

@@ -85,7 +85,7 @@ impl Door {
             found.merge(clean.redactions);
             clean.value
         });
-        (Output { data, content, complete: output.complete, notes }, found.by_rule())
+        (Output { data, content, complete: output.complete, notes, bytes: output.bytes }, found.by_rule())
     }
 
     pub fn clean_questions(&self, mut asked: InputRequired) -> InputRequired {

@@ -26,8 +26,8 @@ pub(super) fn response(
                 meta.0.insert("nexus/notes".into(), json!(output.notes));
             }
             let mut content: Vec<_> = output.content.into_iter().map(block).collect();
-            if content.is_empty() && let Some(data) = &output.data {
-                content.push(ContentBlock::text(data.to_string()));
+            if content.is_empty() && let Some(text) = output.text {
+                content.push(ContentBlock::text(text));
             }
             // A model reads content, not _meta: what is missing is said where it looks.
             content.extend(output.notes.into_iter().map(|note| ContentBlock::text(format!("Note: {note}"))));

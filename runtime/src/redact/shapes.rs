@@ -160,24 +160,32 @@ impl Anchors {
         ((hash >> 6) as usize, 1 << (hash & 63))
     }
 
+    /// The first place from `from` on where an anchor may begin.
+    #[inline(never)]
+    fn next(&self, text: &[u8], from: usize) -> Option<usize> {
+        let rest = text.get(from..)?;
+        let may_begin = |window: &[u8]| {
+            let (word, bit) = Self::bit(window.first_chunk().map_or(0, Self::fold));
+            self.bits.get(word).is_some_and(|word| word & bit != 0)
+        };
+        rest.windows(Self::GRAM).position(may_begin).map(|at| from + at)
+    }
+
     /// Shows `look` each anchor in `text`, from the left, until it says stop.
-    #[inline]
     fn each(&self, text: &[u8], mut look: impl FnMut(Hit) -> ControlFlow<()>) -> ControlFlow<()> {
-        text.windows(Self::GRAM).enumerate().try_for_each(|(at, window)| {
-            let Some(gram) = window.first_chunk().map(Self::fold) else { return ControlFlow::Continue(()) };
-            let (word, bit) = Self::bit(gram);
-            if self.bits.get(word).is_none_or(|word| word & bit == 0) {
-                return ControlFlow::Continue(());
-            }
-            let group = self.groups.get(&gram).map(Vec::as_slice).unwrap_or_default();
-            group.iter().filter_map(|index| self.all.get(*index)).try_for_each(|(anchor, kind)| {
+        let mut from = 0;
+        while let Some(at) = self.next(text, from) {
+            from = at + 1;
+            let gram = text.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, Self::fold);
+            for (anchor, kind) in self.groups.get(&gram).into_iter().flatten().filter_map(|index| self.all.get(*index))
+            {
                 let place = at..at + anchor.len();
-                match text.get(place.clone()) {
-                    Some(found) if found.eq_ignore_ascii_case(anchor.as_bytes()) => look(Hit { kind: *kind, place }),
-                    _ => ControlFlow::Continue(()),
+                if slice(text, place.clone()).eq_ignore_ascii_case(anchor.as_bytes()) {
+                    look(Hit { kind: *kind, place })?;
                 }
-            })
-        })
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -551,6 +559,8 @@ fn vendor_token(text: &[u8], start: usize, index: usize) -> Option<(Rule, Range<
 /// Card numbers: digits in one piece, or grouped by single blanks or hyphens as on a card.
 fn cards(text: &[u8], mut found: impl FnMut(Range<usize>)) {
     const STEP: usize = 8;
+    // A bit for each number below sixteen that has three bits or four.
+    const THREE_OR_MORE: u32 = 0b1110_1000_1000_0000;
     // A number of fourteen digits, grouped or not, covers two halves of steps in a row, each with three digits or more.
     let (mut dense, mut done) = (false, 0);
     for (index, step) in text.chunks(STEP).enumerate() {

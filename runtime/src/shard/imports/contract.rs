@@ -85,16 +85,33 @@ fn schema(tool: &ToolName, which: &'static str, text: &str) -> Result<Value, Bad
 }
 
 fn output(from: wit::Output) -> Result<Output, ToolError> {
-    let data = match from.data {
-        Some(text) => Some(json(&text)?),
-        None => None,
-    };
+    let data = from.data.as_deref().map(json).transpose()?;
+    let bytes = from.data.map_or(0, |text| text.len())
+        + from.content.iter().map(bytes).sum::<usize>()
+        + from.notes.iter().map(String::len).sum::<usize>();
     let content = from.content.into_iter().map(content).collect();
-    Ok(Output { data, content, complete: from.complete, notes: from.notes })
+    Ok(Output { data, content, complete: from.complete, notes: from.notes, bytes })
 }
 
 fn json(text: &str) -> Result<Value, ToolError> {
     serde_json::from_str(text).map_err(|_| ToolError::Internal("the shard returned data that is not JSON".into()))
+}
+
+fn bytes(content: &wit::Content) -> usize {
+    match content {
+        wit::Content::Text(text) => text.len(),
+        wit::Content::Image(media) | wit::Content::Audio(media) => media.data.len(),
+        wit::Content::Link(link) => {
+            link.uri.len() + link.name.len() + link.description.as_ref().map_or(0, String::len)
+        }
+        wit::Content::Embedded(embedded) => {
+            embedded.uri.len()
+                + match &embedded.body {
+                    wit::Body::Text(text) => text.len(),
+                    wit::Body::Blob(blob) => blob.len(),
+                }
+        }
+    }
 }
 
 fn content(from: wit::Content) -> Content {

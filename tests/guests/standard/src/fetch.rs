@@ -1,0 +1,96 @@
+//! A request through `wasi:http/outgoing-handler`.
+
+use nexus_shard::{Output, ToolError, arguments, data, tool};
+use wasip2::http::outgoing_handler::handle;
+use wasip2::http::types::{ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme};
+use wasip2::io::streams::StreamError;
+
+#[arguments]
+pub(crate) struct Fetch {
+    /// Sent as it is.
+    method: String,
+    /// `host` or `host:port`.
+    authority: String,
+    /// Sent as it is.
+    path: String,
+    /// Sent as they are.
+    #[field(default = Vec::new())]
+    headers: Vec<Header>,
+    /// Sent as it is.
+    body: Option<String>,
+}
+
+#[arguments]
+pub(crate) struct Header {
+    name: String,
+    value: String,
+}
+
+/// What became of a request.
+#[data]
+pub(crate) struct Fetched {
+    /// The error, or null.
+    error: Option<String>,
+    /// The status of the reply, or null.
+    status: Option<u16>,
+    /// The body of the reply; what is not UTF-8 is replaced.
+    body: Option<String>,
+}
+
+/// Sends any request over wasi:http and tells what became of it.
+#[tool(name = "standard_fetch", title = "Fetch", category = read)]
+pub(crate) fn fetch(arguments: Fetch) -> Result<Output<Fetched>, ToolError> {
+    let fetched = match send(arguments) {
+        Ok((status, body)) => Fetched { error: None, status: Some(status), body: Some(body) },
+        Err(error) => Fetched { error: Some(error), status: None, body: None },
+    };
+    Ok(Output::new(fetched))
+}
+
+fn send(asked: Fetch) -> Result<(u16, String), String> {
+    let fields = Fields::new();
+    for Header { name, value } in asked.headers {
+        fields.append(&name, value.as_bytes()).map_err(|error| format!("header: {error:?}"))?;
+    }
+    let request = OutgoingRequest::new(fields);
+    request.set_method(&method(asked.method)).map_err(|()| "method")?;
+    request.set_scheme(Some(&Scheme::Https)).map_err(|()| "scheme")?;
+    request.set_authority(Some(&asked.authority)).map_err(|()| "authority")?;
+    request.set_path_with_query(Some(&asked.path)).map_err(|()| "path")?;
+    let body = request.body().map_err(|()| "body")?;
+    let pending = handle(request, None).map_err(code)?;
+    if let Some(text) = asked.body {
+        let stream = body.write().map_err(|()| "body")?;
+        stream.blocking_write_and_flush(text.as_bytes()).map_err(|error| format!("body: {error:?}"))?;
+    }
+    OutgoingBody::finish(body, None).map_err(code)?;
+    pending.subscribe().block();
+    let response = pending.get().ok_or("no response")?.map_err(|()| "response taken twice")?.map_err(code)?;
+    Ok((response.status(), read(&response)?))
+}
+
+fn read(response: &IncomingResponse) -> Result<String, String> {
+    let body = response.consume().map_err(|()| "body")?;
+    let stream = body.stream().map_err(|()| "stream")?;
+    let mut bytes = Vec::new();
+    loop {
+        match stream.blocking_read(4096) {
+            Ok(more) => bytes.extend(more),
+            Err(StreamError::Closed) => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(StreamError::LastOperationFailed(error)) => return Err(error.to_debug_string()),
+        }
+    }
+}
+
+fn method(text: String) -> Method {
+    match text.as_str() {
+        "GET" => Method::Get,
+        "POST" => Method::Post,
+        "DELETE" => Method::Delete,
+        _ => Method::Other(text),
+    }
+}
+
+fn code(error: ErrorCode) -> String {
+    format!("{error:?}")
+}
