@@ -4,6 +4,8 @@
 mod support;
 
 mod call;
+mod door;
 mod live;
 mod secrets;
 mod ledger;
+mod conformance;

@@ -153,6 +153,11 @@ impl Nexus {
         Serving::start(self.command(&["serve", "--bind", "127.0.0.1:0"]))
     }
 
+    /// `nexus serve` over HTTP at an address of the test's choice.
+    pub fn serve_at(&self, bind: &str) -> Serving {
+        Serving::start(self.command(&["serve", "--bind", bind]))
+    }
+
     /// `nexus serve --stdio`.
     pub fn stdio(&self) -> mcp::Stdio {
         mcp::Stdio::start(self.command(&["serve", "--stdio"]))

@@ -3,6 +3,9 @@
 //! A text is sampled at every fifth byte against a bitmap of the needles' first bytes; only where a sample fits does the
 //! automaton look, and only where the automaton fits is a needle compared in full. Clean text is passed at the speed of
 //! the sampling, and a text made to defeat it costs a constant factor more.
+//!
+//! Spellings are wiped when they are dropped. The automaton keeps the first eight bytes of each, and what encoders
+//! allocate on the way is not wiped: whoever reads the host's memory has the values anyway.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

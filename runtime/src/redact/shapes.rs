@@ -269,7 +269,13 @@ fn is_odd_key(text: &[u8], stem: Range<usize>) -> bool {
     };
     let is_key = after.iter().skip(close + 1).find(|b| !b.is_ascii_whitespace()).is_none_or(|b| *b == b':');
     let key = slice(text, stem.start - (before.len() - open - 1)..stem.end + close);
-    is_key && words::secret_name(&String::from_utf8_lossy(key)).is_some()
+    // Without such signs it is a run, and was read as one.
+    is_key && key.iter().any(|b| !is_joint(*b)) && words::secret_name(&String::from_utf8_lossy(key)).is_some()
+}
+
+/// What names are made of: letters, digits, and what joins them. Names in other scripts are made of other bytes.
+fn is_joint(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.') || !b.is_ascii()
 }
 
 struct Named {
@@ -306,7 +312,7 @@ impl<'a> Names<'a> {
         if stem.end + LONGEST_WORD <= self.read {
             return None;
         }
-        let is_end = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.') || !b.is_ascii());
+        let is_end = |b: &u8| !is_joint(*b);
         let before = slice(text, stem.start.saturating_sub(NAME_REACH)..stem.start);
         let after = slice(text, stem.end..text.len().min(stem.end + NAME_REACH));
         let start = stem.start - before.iter().rev().position(is_end).unwrap_or(before.len());
@@ -565,10 +571,10 @@ fn cards(text: &[u8], mut found: impl FnMut(Range<usize>)) {
     let (mut dense, mut done) = (false, 0);
     for (index, step) in text.chunks(STEP).enumerate() {
         let digits = digits(step);
-        for (half, dense_now) in [digits & 0xf, digits >> 4].into_iter().map(|half| half.count_ones() >= 3).enumerate()
-        {
+        for (half, digits) in [digits & 0xf, digits >> 4].into_iter().enumerate() {
+            let before = std::mem::replace(&mut dense, (THREE_OR_MORE >> digits) & 1 == 1);
             let at = index * STEP + half * STEP / 2;
-            if std::mem::replace(&mut dense, dense_now) && dense_now && at >= done {
+            if before && dense && at >= done {
                 let in_number = |b: u8| b.is_ascii_digit() || matches!(b, b' ' | b'-');
                 let reach = slice(text, at.saturating_sub(32)..at);
                 let start = at - reach.iter().rev().take_while(|b| in_number(**b)).count();

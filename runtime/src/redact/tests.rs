@@ -480,12 +480,13 @@ fn an_identifier_that_looks_like_a_card_stays() {
 
 #[test]
 fn a_request_with_a_secret_in_it_does_not_leave() {
+    type Verdict = Option<(Rule, Place)>;
     let secret = "hunter2/s&c=ret+1";
     let scrubber = scrubber(&[secret]);
     let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
     let plain = "https://example.com/";
     #[rustfmt::skip]
-    let rows: Vec<(String, &str, String, Option<(Rule, Place)>)> = vec![
+    let rows: Vec<(String, &str, String, Verdict)> = vec![
         (plain.into(), "x", "{}".into(), None),
         ("https://example.com/a/b?x=1&token=abc".into(), "x", "password=hunter3".into(), None),
         ("https://example.com/?q=hunter2%2Fs%26c%3Dret%2B1".into(), "x", "".into(), Some((Rule::Needle, Place::Query))),
@@ -549,6 +550,36 @@ fn what_is_passed_unread_holds_nothing_that_reading_would_find() {
             if json::scrub(&eyes, &text).is_some() {
                 assert!(!eyes.is_clean(text.as_bytes()), "{text}");
             }
+        }
+    }
+}
+
+#[test]
+fn every_rule_for_names_is_seen_by_the_filter_in_every_spelling() {
+    let capital = |part: &str| part.chars().take(1).flat_map(char::to_uppercase).chain(part.chars().skip(1)).collect();
+    for rule in words::NAMES {
+        let capitals: Vec<String> = rule.words.iter().map(|part| capital(part)).collect();
+        for joint in ["", "_", "-", " ", ".", "/", ":"] {
+            for name in [rule.words.join(joint), rule.words.join(joint).to_uppercase(), capitals.join(joint)] {
+                for name in [name.clone(), format!("x_{name}"), format!("x{}", capitals.concat()), format!("{name}s")] {
+                    let text = json!({ &name: "Zx81kLm29QpRtVbN4wEy" }).to_string();
+                    let eyes = scrubber(&[]).eyes();
+                    assert!(!eyes.is_clean(text.as_bytes()), "{name}");
+                    assert!(json::scrub(&eyes, &text).is_some(), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn where_a_secret_stands_does_not_matter() {
+    let scrubber = scrubber(&["hunter2-secret", "short6"]);
+    for shift in 0..40 {
+        for secret in ["hunter2-secret", "short6", "4111 1111 1111 1111", "378282246310005", "AKIAIOSFODNN7EXAMPLE"] {
+            let around = (".".repeat(shift), " ".repeat(shift % 5));
+            let text = format!("{} {secret}{}", around.0, around.1);
+            assert_eq!(scrubber.text(&text).value, format!("{} {MARK}{}", around.0, around.1));
         }
     }
 }

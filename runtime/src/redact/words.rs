@@ -15,7 +15,7 @@
 /// What a name must look like, and what else must hold.
 pub(super) struct Name {
     /// Divided where a writer may divide them.
-    words: &'static [&'static str],
+    pub(super) words: &'static [&'static str],
     pub(super) value: Value,
     unless_after: &'static [&'static str],
 }

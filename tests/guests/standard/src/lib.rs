@@ -1,13 +1,13 @@
 //! What a component finds that was built by an ordinary toolchain and knows of WASI alone: `wasi:http` ends in the
 //! door, and everything else is there and reaches nothing.
 
-mod fetch;
-mod look;
-mod print;
+mod http;
+mod machine;
+mod stdio;
 
-use fetch::fetch;
-use look::look;
-use print::print;
+use http::fetch;
+use machine::look;
+use stdio::print;
 
 nexus_shard::shard! {
     tools: [fetch, look, print],

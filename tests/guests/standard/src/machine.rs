@@ -80,6 +80,6 @@ fn lookup() -> Result<(), ErrorCode> {
 fn told(outcome: Result<(), ErrorCode>) -> String {
     match outcome {
         Ok(()) => "reached".to_owned(),
-        Err(error) => format!("{error:?}"),
+        Err(error) => error.name().to_owned(),
     }
 }
