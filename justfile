@@ -18,7 +18,7 @@ build-shards:
     scripts/build-shards
 
 # Serves the shards over HTTP; `just serve --stdio` serves a client that starts Nexus itself.
-serve *args: build
+serve *args: build-shards build
     {{ quote(nexus) }} serve "$@"
 
 # Calls a tool: just call entra_list_users '{"top": 3}'

@@ -65,7 +65,7 @@ impl Host {
             what: Crossing::Call,
             parent: None,
             subject: subject.clone(),
-            args_summary: Some(summary(&asked.arguments)),
+            args_summary: Some(summary(&asked.arguments, &route.tool.input_schema)),
             request_bytes: Some(arguments.len() as u64),
         };
         let entry = match self.door.ledger().ask(what).await {
@@ -241,7 +241,7 @@ fn ending(result: &Result<Good, Fault>) -> Ending {
 
 /// What the ledger says of arguments: names, kinds and sizes. Values of persons do not belong in a record that cannot be
 /// erased; numbers and switches say what was asked for and name nobody.
-fn summary(arguments: &Value) -> Scrubbed {
+fn summary(arguments: &Value, schema: &Value) -> Scrubbed {
     let kind = |value: &Value| match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
@@ -250,11 +250,9 @@ fn summary(arguments: &Value) -> Scrubbed {
         Value::Array(items) => format!("array({})", items.len()),
         Value::Object(fields) => format!("object({})", fields.len()),
     };
-    // A name that no schema knows is free text. Such arguments are refused; the record keeps their number only.
-    let name = |name: &str| {
-        let plain = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        if plain { name.to_owned() } else { "?".to_owned() }
-    };
+    // A name that the schema does not know is free text: it is refused, and not recorded.
+    let known = |name: &str| schema.get("properties").is_some_and(|known| known.get(name).is_some());
+    let name = |name: &str| if known(name) { name.to_owned() } else { "?".to_owned() };
     let fields = arguments.as_object().into_iter().flatten();
     let parts: Vec<_> = fields.take(32).map(|(key, value)| format!("{}={}", name(key), kind(value))).collect();
     Scrubbed::already_scrubbed(parts.join(" "))

@@ -100,11 +100,6 @@ impl Refusal {
     pub fn suggestion(&self) -> Option<String> {
         if let Self::NotGranted(refused) = self { Some(refused.suggestion.clone()) } else { None }
     }
-
-    /// Where it would have gone, as far as that could be read.
-    pub fn destination(&self) -> Option<String> {
-        if let Self::NotGranted(refused) = self { Some(refused.destination.to_string()) } else { None }
-    }
 }
 
 /// An error with everything that led to it, for the operator.

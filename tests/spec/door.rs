@@ -102,7 +102,7 @@ fn a_host_that_looks_like_the_granted_one_is_another_host() {
             "https://graph.rnicrosoft.com/v1.0/users",
             "https://xn--grph-5na.microsoft.com/v1.0/users",
             "https://login.microsoftonline.com/v1.0/users",
-            "https://evil.test/https://graph.microsoft.com/v1.0/users",
+            "https://evil.test/graph.microsoft.com/v1.0/users",
             "https://evil.test/v1.0/users?$top=graph.microsoft.com",
             "https://localhost/v1.0/users",
         ],

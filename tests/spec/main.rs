@@ -4,8 +4,11 @@
 mod support;
 
 mod call;
+mod contained;
 mod door;
+mod guests;
 mod live;
 mod secrets;
 mod ledger;
 mod conformance;
+mod mcp;

@@ -38,6 +38,8 @@ pub struct Reply {
     pub status: u16,
     pub messages: Vec<Value>,
     pub text: String,
+    /// The session that it opened, in the protocol versions that have some.
+    pub session: Option<String>,
 }
 
 impl Reply {
@@ -68,10 +70,11 @@ impl Http {
         }
         let mut response = request.send(body).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
+        let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
         let events = text.lines().filter_map(|line| line.strip_prefix("data:").map(str::trim));
         let whole = serde_json::from_str(&text).into_iter();
         let messages = whole.chain(events.filter_map(|event| serde_json::from_str(event).ok())).collect();
-        Reply { status: response.status().as_u16(), messages, text }
+        Reply { status: response.status().as_u16(), messages, text, session }
     }
 
     /// Sends one request with the headers that its content asks for.

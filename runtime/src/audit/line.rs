@@ -1,5 +1,6 @@
 //! What a line says, in types. No field is a bare `String`.
 
+use std::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -219,6 +220,20 @@ impl Note {
 }
 
 impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Search => "SEARCH",
+            Self::Other => "OTHER",
+        }
+    }
+
     pub fn named(method: &str) -> Self {
         match method {
             "GET" => Self::Get,
@@ -230,5 +245,22 @@ impl Method {
             "OPTIONS" => Self::Options,
             _ => Self::Other,
         }
+    }
+}
+
+/// `GET https://graph.microsoft.com/v1.0/users/{id}`: for people. A host that stands alone was refused.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default_port) = match self.scheme {
+            Scheme::Https => ("https", 443),
+            Scheme::Http => ("http", 80),
+            Scheme::Ldaps => ("ldaps", 636),
+            Scheme::Ldap => ("ldap", 389),
+        };
+        write!(f, "{} {scheme}://{}", self.method.as_str(), self.host.as_str())?;
+        if self.port != default_port {
+            write!(f, ":{}", self.port)?;
+        }
+        f.write_str(self.template.as_ref().map_or("", Scrubbed::as_str))
     }
 }

@@ -32,7 +32,10 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
     if !settings.mock {
         findings.push(finding("network", network(&settings)));
     }
-    let (manifests, left_out) = start::manifests(&settings)?;
+    let (manifests, left_out) = start::manifests(&settings).unwrap_or_else(|exit| {
+        findings.push(finding("shards", Err(exit.story().to_owned())));
+        Default::default()
+    });
     for left in left_out {
         findings.push(finding(&format!("shard {}", left.name), Err(left.reason)));
     }

@@ -11,6 +11,7 @@ use std::{env, fs, io};
 
 use serde::Deserialize;
 
+use crate::audit::Digest;
 use crate::names::{SettingName, ShardName};
 use crate::outbound::DnsName;
 use crate::secrets::{BadSecret, SecretValue};
@@ -24,6 +25,8 @@ const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::
 pub struct Settings {
     /// The file they came from, if there is one.
     pub file: Option<PathBuf>,
+    /// Of that file.
+    pub digest: Option<Digest>,
     pub mock: bool,
     /// Folders that hold one folder per shard.
     pub shards: Vec<PathBuf>,
@@ -107,6 +110,15 @@ struct File {
     settings: BTreeMap<SettingName, String>,
 }
 
+/// A settings file as read, and the folder that its paths start from.
+#[derive(Default)]
+struct Source {
+    file: Option<PathBuf>,
+    digest: Option<Digest>,
+    base: PathBuf,
+    read: File,
+}
+
 /// What the command line said.
 #[derive(Default)]
 pub struct Flags {
@@ -141,7 +153,7 @@ pub enum SettingsError {
 
 impl Settings {
     pub fn load(flags: Flags) -> Result<Self, SettingsError> {
-        let (file, base, read) = read(flags.config)?;
+        let Source { file, digest, base, read } = read(flags.config)?;
         let from_base = |path: PathBuf| if path.is_absolute() { path } else { base.join(path) };
         let mut http = read.http;
         http.token_file = http.token_file.map(from_base);
@@ -175,6 +187,7 @@ impl Settings {
             network,
             values: read.settings,
             file,
+            digest,
         })
     }
 
@@ -243,20 +256,20 @@ fn secret_file(name: &SettingName, file: &Path) -> Result<String, SettingsError>
 }
 
 /// The file named, which must exist; or `nexus.toml` in the working directory, which need not.
-fn read(named: Option<PathBuf>) -> Result<(Option<PathBuf>, PathBuf, File), SettingsError> {
+fn read(named: Option<PathBuf>) -> Result<Source, SettingsError> {
     let optional = named.is_none();
     let file = named.or_else(|| variable("NEXUS_CONFIG").map(PathBuf::from)).unwrap_or_else(|| DEFAULT_FILE.into());
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if optional && error.kind() == io::ErrorKind::NotFound => {
-            return Ok((None, PathBuf::new(), File::default()));
+            return Ok(Source::default());
         }
         Err(source) => return Err(SettingsError::Read { file, source }),
     };
     let read = toml::from_str(&text)
         .map_err(|error| SettingsError::Parse { problem: error.to_string(), file: file.clone() })?;
     let base = file.parent().map(Path::to_owned).unwrap_or_default();
-    Ok((Some(file), base, read))
+    Ok(Source { digest: Some(Digest::of(text.as_bytes())), file: Some(file), base, read })
 }
 
 /// An empty variable counts as absent: container platforms cannot unset one.

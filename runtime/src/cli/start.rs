@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Exit;
-use super::settings::{self, Settings};
-use crate::audit::{self, Event, Ledger, Note};
+use super::settings::{self, Settings, SettingsError};
+use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Subject};
 use crate::call::{Clock, Host};
 use crate::egress::{Door, Rights};
 use crate::manifest::{Manifest, Values};
@@ -25,9 +25,18 @@ use crate::wire::{Mock, Network, Wire};
 pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
     let ledger = ledger(&settings.ledger)?;
     let (wire, clock) = wire(settings)?;
-    let (manifests, mut left_out) = manifests(settings)?;
-    let vaults = manifests.iter().map(|manifest| vault(settings, manifest)).collect::<Result<Vec<_>, _>>()?;
-    let secrets: Vec<_> = vaults.iter().flat_map(Vault::values).collect();
+    let (found, mut left_out) = manifests(settings)?;
+    let mut manifests = Vec::new();
+    for manifest in found {
+        match vault(settings, &manifest) {
+            Ok(vault) => manifests.push((manifest, vault)),
+            Err(error) => {
+                let name = manifest.name.to_string();
+                left_out.push(LeftOut { name, manifest: manifest.file, reason: story(&error) });
+            }
+        }
+    }
+    let secrets: Vec<_> = manifests.iter().flat_map(|(_, vault)| vault.values()).collect();
     let scrubber = Scrubber::new(secrets.iter().map(|secret| &**secret));
     let door = Arc::new(Door::new(ledger, wire, scrubber));
     let engine = engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
@@ -35,7 +44,7 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
         .inspect_err(|error| tracing::warn!(folder = %settings.cache.display(), %error, "no component cache: compiling at every start"))
         .ok();
     let mut shards = Vec::new();
-    for (manifest, vault) in manifests.into_iter().zip(vaults) {
+    for (manifest, vault) in manifests {
         let (name, file) = (manifest.name.to_string(), manifest.file.clone());
         let rights = |manifest: &Manifest| Rights {
             shard: manifest.name.clone(),
@@ -52,9 +61,41 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
     for left_out in host.router().left_out() {
         tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out");
     }
-    let start = Note { count: Some(host.router().shards().len() as u64), ..Note::new(Event::Start) };
-    host.door().ledger().note(start).await.map_err(|error| Exit::ledger(&error))?;
+    record(&host, settings).await.map_err(|error| Exit::ledger(&error))?;
     Ok(host)
+}
+
+/// The start, under which settings, and what serves: a reader of the record can tell what was in force.
+async fn record(host: &Host, settings: &Settings) -> Result<(), LedgerError> {
+    let mock_mode = Some(settings.mock);
+    let start = Note {
+        subject: Arc::new(Subject { mock_mode, ..Subject::default() }),
+        count: Some(host.router().shards().len() as u64),
+        digest: settings.digest,
+        ..Note::new(Event::Start)
+    };
+    host.door().ledger().note(start).await?;
+    for shard in host.router().shards() {
+        let subject = Subject {
+            shard: Some(shard.manifest.name.clone()),
+            component: Some(Digest::from_bytes(shard.digest.to_bytes())),
+            mock_mode,
+            ..Subject::default()
+        };
+        let loaded = Note {
+            subject: Arc::new(subject),
+            count: Some(shard.tools.len() as u64),
+            digest: Some(shard.manifest.digest),
+            ..Note::new(Event::Admin { code: "shard-loaded" })
+        };
+        host.door().ledger().note(loaded).await?;
+    }
+    let left_out = host.router().left_out().len() as u64;
+    if left_out > 0 {
+        let note = Note { count: Some(left_out), ..Note::new(Event::Admin { code: "shards-left-out" }) };
+        host.door().ledger().note(note).await?;
+    }
+    Ok(())
 }
 
 /// Writes the stop into the ledger. Its last handle then waits for the disk.
@@ -110,13 +151,13 @@ fn manifest_files(folder: &Path) -> Result<Vec<PathBuf>, Exit> {
 }
 
 /// In mock mode no secret is read: there is nothing it could be needed for.
-fn vault(settings: &Settings, manifest: &Manifest) -> Result<Vault, Exit> {
+fn vault(settings: &Settings, manifest: &Manifest) -> Result<Vault, SettingsError> {
     if settings.mock {
         return Ok(Vault::mock(manifest.credentials.clone()));
     }
     let mut secrets: BTreeMap<SettingName, SecretValue> = BTreeMap::new();
     for name in manifest.credentials.values().flat_map(|kind| kind.settings()) {
-        if let Some(secret) = settings::secret(name).map_err(|error| Exit::settings(&error))? {
+        if let Some(secret) = settings::secret(name)? {
             secrets.insert(name.clone(), secret);
         }
     }

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::StatusCode;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{EventId, Subject};
 use crate::names::{ShardName, ToolName};
 use crate::policy::Grants;
-use crate::redact::CleanReply;
 use crate::refusal::{Code, Refusal};
 use crate::secrets::Vault;
 
@@ -164,22 +162,5 @@ impl Caller {
         if let Some(sender) = &self.progress {
             let _ = sender.try_send(progress);
         }
-    }
-}
-
-impl Crossed {
-    pub(super) fn with_reply(self, reply: &CleanReply, elapsed: Duration) -> Self {
-        let redactions = reply.redactions.count();
-        let verdict = Verdict::Released { status: reply.status.as_u16(), bytes: reply.body.len(), redactions };
-        Self { verdict, elapsed, ..self }
-    }
-
-    pub(super) fn with_status(self, status: StatusCode, bytes: usize, elapsed: Duration) -> Self {
-        Self { verdict: Verdict::Released { status: status.as_u16(), bytes, redactions: 0 }, elapsed, ..self }
-    }
-
-    pub(super) fn refused(refusal: &Refusal, suggestion: Option<String>, elapsed: Duration) -> Self {
-        let verdict = Verdict::Refused { code: refusal.code(), suggestion };
-        Self { destination: refusal.destination(), credential: None, verdict, elapsed }
     }
 }

@@ -14,6 +14,7 @@ mod record;
 mod talk;
 
 pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
+use record::Plan;
 pub use talk::Level;
 
 use std::time::Instant;
@@ -66,34 +67,41 @@ impl Door {
 
     /// Takes one request of a guest out and its reply back.
     pub async fn cross(&self, caller: &Caller, asked: GuestRequest) -> Result<Released<CleanReply>, Refusal> {
-        let started = Instant::now();
-        let judged = caller.spend().and_then(|()| self.judge(caller, asked));
-        match judged {
+        match self.judge(caller, asked) {
             Ok(permit) => self.send(caller, permit).await,
-            Err(refusal) => {
-                let to = record::refused(&refusal, &self.scrubber);
-                let entry = self.ask(caller, Crossing::Egress { to, credential: None }).await?;
-                Err(self.refuse(caller, entry, refusal, started).await)
+            Err(refused) => {
+                let (plan, refusal) = *refused;
+                let started = Instant::now();
+                let entry = self.ask(caller, plan.crossing()).await?;
+                Err(self.refuse(caller, entry, &plan, refusal, started).await)
             }
         }
     }
 
-    /// Pure: no clock, no socket, no secret put in.
-    fn judge(&self, caller: &Caller, asked: GuestRequest) -> Result<Permit, Refusal> {
-        let outbound = Outbound::parse(asked)?;
-        let permit = caller.rights.grants.permit(caller.tool.as_ref(), outbound)?;
-        self.scrubber.leak(permit.outbound())?;
-        Ok(permit)
+    /// Pure: no clock, no socket, no secret put in. A refused request is recorded with as much of it as could be read.
+    fn judge(&self, caller: &Caller, asked: GuestRequest) -> Result<Permit, Box<(Plan, Refusal)>> {
+        let outbound = Outbound::parse(asked).map_err(|error| Box::new((Plan::unreadable(), error.into())))?;
+        let credential = outbound.credential().cloned();
+        let permit = caller
+            .rights
+            .grants
+            .permit(caller.tool.as_ref(), outbound)
+            .map_err(|error| Box::new((Plan::refused(&error, credential, &self.scrubber), error.into())))?;
+        let fit = self.scrubber.leak(permit.outbound()).map_err(Refusal::from).and_then(|()| caller.spend());
+        match fit {
+            Ok(()) => Ok(permit),
+            Err(refusal) => Err(Box::new((Plan::permitted(&permit), refusal))),
+        }
     }
 
     async fn send(&self, caller: &Caller, permit: Permit) -> Result<Released<CleanReply>, Refusal> {
+        let plan = Plan::permitted(&permit);
         let mut sealed = None;
         let mut permit = Some(permit);
         let mut renewed = false;
         for attempt in 1.. {
             let started = Instant::now();
-            let (to, credential) = record::asked(permit.as_ref(), sealed.as_ref());
-            let entry = self.ask(caller, Crossing::Egress { to, credential }).await?;
+            let entry = self.ask(caller, plan.crossing()).await?;
             let sealed_now = match (permit.take(), sealed.take()) {
                 (_, Some(sealed)) => Ok(sealed),
                 (Some(permit), None) => self.seal(caller, permit).await,
@@ -101,19 +109,19 @@ impl Door {
             };
             let sealed_now: Sealed = match sealed_now {
                 Ok(sealed) => sealed,
-                Err(refusal) => return Err(self.refuse(caller, entry, refusal, started).await),
+                Err(refusal) => return Err(self.refuse(caller, entry, &plan, refusal, started).await),
             };
             let sent = match self.attempt(caller, &sealed_now).await {
                 Ok(sent) => sent,
-                Err(refusal) => return Err(self.refuse(caller, entry, refusal, started).await),
+                Err(refusal) => return Err(self.refuse(caller, entry, &plan, refusal, started).await),
             };
             let keep = sealed_now.permit().and_then(|permit| permit.grant().keep.clone());
-            let crossed = record::crossed(&sealed_now);
             let next = self.next(caller, sealed_now, &sent, attempt, renewed);
             let clean = sent.map_err(Refusal::from).and_then(|raw| Ok(self.scrubber.reply(raw, keep.as_deref())?));
             match (clean, next) {
                 (Ok(reply), next) => {
-                    caller.crossed(crossed.with_reply(&reply, started.elapsed()));
+                    let (bytes, redactions) = (reply.body.len(), reply.redactions.count());
+                    caller.crossed(plan.released(reply.status, bytes, redactions, started.elapsed()));
                     let facts = record::facts(&reply);
                     let released = entry.close(Ending::Release { facts }, reply).await?;
                     match next {
@@ -126,12 +134,12 @@ impl Door {
                     }
                 }
                 (Err(refusal), Next::After(pause, again)) => {
-                    self.refuse(caller, entry, refusal, started).await;
+                    self.refuse(caller, entry, &plan, refusal, started).await;
                     tokio::time::sleep(pause).await;
                     sealed = Some(again);
                 }
                 (Err(refusal), Next::Answer | Next::Renewed(_)) => {
-                    return Err(self.refuse(caller, entry, refusal, started).await);
+                    return Err(self.refuse(caller, entry, &plan, refusal, started).await);
                 }
             }
         }
@@ -194,17 +202,17 @@ impl Door {
     /// Fetches a token, on record like everything that leaves. The new token is a needle before anything can echo it.
     async fn renew(&self, caller: &Caller, renewal: Box<Renewal>) -> Result<Permit, Refusal> {
         let started = Instant::now();
-        let entry = self.ask(caller, record::token(renewal.sealed())).await?;
-        let crossed = record::crossed(renewal.sealed());
+        let plan = Plan::token(renewal.sealed());
+        let entry = self.ask(caller, plan.crossing()).await?;
         let reply = match self.attempt(caller, renewal.sealed()).await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Err(self.refuse(caller, entry, Refusal::Token(error), started).await),
-            Err(refusal) => return Err(self.refuse(caller, entry, refusal, started).await),
+            Ok(Err(error)) => return Err(self.refuse(caller, entry, &plan, Refusal::Token(error), started).await),
+            Err(refusal) => return Err(self.refuse(caller, entry, &plan, refusal, started).await),
         };
         let (status, bytes) = (reply.status(), reply.body().len());
         match renewal.admit(status, reply.body(), Instant::now(), |token| self.scrubber.add(token)) {
             Ok(permit) => {
-                caller.crossed(crossed.with_status(status, bytes, started.elapsed()));
+                caller.crossed(plan.released(status, bytes, 0, started.elapsed()));
                 let facts = Facts {
                     upstream_status: Some(status.as_u16()),
                     reply_bytes: Some(bytes as u64),
@@ -212,7 +220,7 @@ impl Door {
                 };
                 Ok(entry.close(Ending::Release { facts }, permit).await?.into_inner())
             }
-            Err(error) => Err(self.refuse(caller, entry, Refusal::Seal(error), started).await),
+            Err(error) => Err(self.refuse(caller, entry, &plan, Refusal::Seal(error), started).await),
         }
     }
 
@@ -228,9 +236,15 @@ impl Door {
     }
 
     /// Puts a refusal on record and tells the operator the whole story. If it cannot be recorded that is the refusal.
-    async fn refuse(&self, caller: &Caller, entry: Entry, refusal: Refusal, started: Instant) -> Refusal {
-        let suggestion = refusal.suggestion().map(|lines| self.clean_text(&lines));
-        caller.crossed(Crossed::refused(&refusal, suggestion, started.elapsed()));
+    async fn refuse(
+        &self,
+        caller: &Caller,
+        entry: Entry,
+        plan: &Plan,
+        refusal: Refusal,
+        started: Instant,
+    ) -> Refusal {
+        caller.crossed(plan.not_released(refusal.code(), self.clean_suggestion(&refusal), started.elapsed()));
         self.tell(caller, &refusal);
         match entry.close(record::ending(&refusal), ()).await {
             Ok(_) => refusal,

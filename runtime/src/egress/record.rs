@@ -1,71 +1,89 @@
-//! What the ledger gets to know of a crossing. Hosts and templates, never a path or a query string.
+//! What the ledger, and the person at a terminal, get to know of a crossing. Hosts and templates, never a path or a
+//! query string.
 
 use std::time::Duration;
+
+use http::StatusCode;
 
 use super::{Crossed, Verdict};
 use crate::audit::{Crossing, Destination, Ending, Facts, Method, Scheme, Scrubbed};
 use crate::names::CredentialName;
 use crate::outbound;
-use crate::policy::{self, Permit};
+use crate::policy::{self, NotGranted, Permit};
 use crate::redact::{CleanReply, Scrubber};
 use crate::refusal::{Code, Refusal};
 use crate::secrets::Sealed;
 
-/// Where a permitted request goes, and as whom: from its permit, or from what was sealed with it.
-pub(super) fn asked(
-    permit: Option<&Permit>,
-    sealed: Option<&Sealed>,
-) -> (Option<Destination>, Option<CredentialName>) {
-    match (permit, sealed) {
-        (Some(permit), _) => (Some(permitted(permit)), permit.credential().cloned()),
-        (None, Some(sealed)) => (Some(of_sealed(sealed)), sealed.credential().cloned()),
-        (None, None) => (None, None),
+/// Where something is about to go, and as whom.
+#[derive(Clone)]
+pub(super) struct Plan {
+    to: Option<Destination>,
+    credential: Option<CredentialName>,
+    /// A token of the host's own, rather than a request of the shard's.
+    token: bool,
+}
+
+impl Plan {
+    /// What could not be read has no destination.
+    pub(super) fn unreadable() -> Self {
+        Self { to: None, credential: None, token: false }
     }
-}
 
-pub(super) fn token(sealed: &Sealed) -> Crossing {
-    let to = of_sealed(sealed);
-    match sealed.credential().cloned() {
-        Some(credential) => Crossing::Token { to, credential },
-        None => Crossing::Egress { to: Some(to), credential: None },
+    pub(super) fn permitted(permit: &Permit) -> Self {
+        let to = permit.destination();
+        let template = to.path.to_string();
+        Self { to: Some(destination(&to, Some(template))), credential: permit.credential().cloned(), token: false }
     }
-}
 
-/// Of a request that was refused unsent: as much as could be read of it.
-///
-/// Its host is the shard's own text: a name by its parser's word, but one that may spell a secret.
-pub(super) fn refused(refusal: &Refusal, scrubber: &Scrubber) -> Option<Destination> {
-    let Refusal::NotGranted(refused) = refusal else { return None };
-    let host = scrubber.text(&refused.destination.host.to_string()).value.chars().take(100).collect();
-    Some(Destination { host: Scrubbed::already_scrubbed(host), ..of_policy(&refused.destination, None) })
-}
+    /// Of a request that no grant covers. Its host is the shard's own text: a name by its parser's word, but one that may
+    /// spell a secret. Its path stays out.
+    pub(super) fn refused(refused: &NotGranted, credential: Option<CredentialName>, scrubber: &Scrubber) -> Self {
+        let to = &refused.destination;
+        let host = scrubber.text(&to.host.to_string()).value.chars().take(100).collect();
+        let to = Destination { host: Scrubbed::already_scrubbed(host), ..destination(to, None) };
+        // A name is as free a text as a host.
+        let credential = credential.filter(|name| scrubber.text(name.as_str()).redactions.is_empty());
+        Self { to: Some(to), credential, token: false }
+    }
 
-fn of_sealed(sealed: &Sealed) -> Destination {
-    match sealed.permit() {
-        Some(permit) => permitted(permit),
-        // A token's path is the manifest's own, so it is its own template.
-        None => {
-            let outbound = sealed.outbound();
-            Destination {
-                scheme: scheme(outbound.scheme()),
-                host: host(&outbound.host().to_string()),
-                port: outbound.port(),
-                method: Method::named(outbound.method().as_str()),
-                template: Some(Scrubbed::already_scrubbed(outbound.path())),
-            }
+    /// A token's path is the manifest's own, so it is its own template.
+    pub(super) fn token(sealed: &Sealed) -> Self {
+        let outbound = sealed.outbound();
+        let to = Destination {
+            scheme: scheme(outbound.scheme()),
+            host: Scrubbed::already_scrubbed(outbound.host().to_string()),
+            port: outbound.port(),
+            method: Method::named(outbound.method().as_str()),
+            template: Some(Scrubbed::already_scrubbed(outbound.path())),
+        };
+        Self { to: Some(to), credential: sealed.credential().cloned(), token: true }
+    }
+
+    pub(super) fn crossing(&self) -> Crossing {
+        match (self.token, self.to.clone(), self.credential.clone()) {
+            (true, Some(to), Some(credential)) => Crossing::Token { to, credential },
+            (_, to, credential) => Crossing::Egress { to, credential },
         }
     }
+
+    pub(super) fn released(&self, status: StatusCode, bytes: usize, redactions: u64, elapsed: Duration) -> Crossed {
+        self.crossed(Verdict::Released { status: status.as_u16(), bytes, redactions }, elapsed)
+    }
+
+    pub(super) fn not_released(&self, code: Code, suggestion: Option<String>, elapsed: Duration) -> Crossed {
+        self.crossed(Verdict::Refused { code, suggestion }, elapsed)
+    }
+
+    fn crossed(&self, verdict: Verdict, elapsed: Duration) -> Crossed {
+        let destination = self.to.as_ref().map(ToString::to_string);
+        Crossed { destination, credential: self.credential.as_ref().map(ToString::to_string), verdict, elapsed }
+    }
 }
 
-fn permitted(permit: &Permit) -> Destination {
-    let to = permit.destination();
-    of_policy(&to, Some(to.path.to_string()))
-}
-
-fn of_policy(to: &policy::Destination, template: Option<String>) -> Destination {
+fn destination(to: &policy::Destination, template: Option<String>) -> Destination {
     Destination {
         scheme: scheme(to.scheme),
-        host: host(&to.host.to_string()),
+        host: Scrubbed::already_scrubbed(to.host.to_string()),
         port: to.port,
         method: Method::named(to.method.as_str()),
         template: template.map(Scrubbed::already_scrubbed),
@@ -76,25 +94,6 @@ fn scheme(scheme: outbound::Scheme) -> Scheme {
     match scheme {
         outbound::Scheme::Https => Scheme::Https,
         outbound::Scheme::Http => Scheme::Http,
-    }
-}
-
-/// Of a host that was granted: no more than the manifest lets a shard choose.
-fn host(name: &str) -> Scrubbed {
-    Scrubbed::already_scrubbed(name.to_owned())
-}
-
-pub(super) fn crossed(sealed: &Sealed) -> Crossed {
-    let outbound = sealed.outbound();
-    let path = match sealed.permit() {
-        Some(permit) => permit.template().to_string(),
-        None => outbound.path(),
-    };
-    Crossed {
-        destination: Some(format!("{} {}{path}", outbound.method(), sealed.destination())),
-        credential: sealed.credential().map(ToString::to_string),
-        verdict: Verdict::Refused { code: Code::Internal, suggestion: None },
-        elapsed: Duration::ZERO,
     }
 }
 

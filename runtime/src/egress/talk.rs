@@ -7,7 +7,7 @@ use super::{Caller, Door, Progress};
 use crate::audit::{Event, Note};
 use crate::redact::Redactions;
 use crate::refusal::{Refusal, story};
-use crate::tool::{Body, Content, InputRequired, Output};
+use crate::tool::{Body, Content, InputRequired, Media, Output};
 
 /// How loud a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,12 @@ impl Door {
         }
     }
 
+    /// Manifest lines of our own making: only a secret that the shard wrote into its request can be in them.
+    pub(super) fn clean_suggestion(&self, refusal: &Refusal) -> Option<String> {
+        let lines = refusal.suggestion()?;
+        Some(String::from_utf8_lossy(&self.scrubber.exact(lines.as_bytes()).value).into_owned())
+    }
+
     pub fn clean_text(&self, text: &str) -> String {
         self.scrubber.text(text).value
     }
@@ -73,13 +79,8 @@ impl Door {
     /// A result without secrets, and how often each rule struck.
     pub fn clean_output(&self, output: Output) -> (Output, BTreeMap<&'static str, u64>) {
         let mut found = Redactions::default();
-        let mut text = |text: String| {
-            let clean = self.scrubber.text(&text);
-            found.merge(clean.redactions);
-            clean.value
-        };
-        let content = output.content.into_iter().map(|content| clean_content(content, &mut text)).collect();
-        let notes = output.notes.into_iter().map(&mut text).collect();
+        let content = output.content.into_iter().map(|content| self.clean_content(content, &mut found)).collect();
+        let notes = output.notes.iter().map(|note| self.clean(note, &mut found)).collect();
         let data = output.data.map(|data| {
             let clean = self.scrubber.json(data);
             found.merge(clean.redactions);
@@ -101,34 +102,49 @@ impl Door {
     pub(super) fn tell(&self, caller: &Caller, refusal: &Refusal) {
         let (shard, tool) = (&caller.rights.shard, caller.tool.as_ref().map_or("", |tool| tool.as_str()));
         let story = self.clean_text(&story(refusal));
-        match refusal.suggestion() {
+        match self.clean_suggestion(refusal) {
             Some(suggestion) => {
-                let suggestion = self.clean_text(&suggestion);
                 tracing::warn!(%shard, tool, "refused: {story}; the manifest would have to say:\n{suggestion}");
             }
             None => tracing::warn!(%shard, tool, "refused: {story}"),
         }
     }
-}
 
-fn clean_content(content: Content, text: &mut impl FnMut(String) -> String) -> Content {
-    match content {
-        Content::Text(body) => Content::Text(text(body)),
-        Content::Image(image) => Content::Image(image),
-        Content::Audio(audio) => Content::Audio(audio),
-        Content::Link { uri, name, description, media_type } => Content::Link {
-            uri: text(uri),
-            name: text(name),
-            description: description.map(text),
-            media_type,
-        },
-        Content::Embedded { uri, media_type, body } => Content::Embedded {
-            uri: text(uri),
-            media_type,
-            body: match body {
-                Body::Text(body) => Body::Text(text(body)),
-                Body::Blob(blob) => Body::Blob(blob),
+    fn clean(&self, text: &str, found: &mut Redactions) -> String {
+        let clean = self.scrubber.text(text);
+        found.merge(clean.redactions);
+        clean.value
+    }
+
+    fn clean_bytes(&self, bytes: &[u8], found: &mut Redactions) -> Vec<u8> {
+        let clean = self.scrubber.exact(bytes);
+        found.merge(clean.redactions);
+        clean.value
+    }
+
+    fn clean_content(&self, content: Content, found: &mut Redactions) -> Content {
+        let media = |media: Media, found: &mut Redactions| Media {
+            data: self.clean_bytes(&media.data, found),
+            media_type: self.clean(&media.media_type, found),
+        };
+        match content {
+            Content::Text(text) => Content::Text(self.clean(&text, found)),
+            Content::Image(image) => Content::Image(media(image, found)),
+            Content::Audio(audio) => Content::Audio(media(audio, found)),
+            Content::Link { uri, name, description, media_type } => Content::Link {
+                uri: self.clean(&uri, found),
+                name: self.clean(&name, found),
+                description: description.map(|text| self.clean(&text, found)),
+                media_type: media_type.map(|text| self.clean(&text, found)),
             },
-        },
+            Content::Embedded { uri, media_type, body } => Content::Embedded {
+                uri: self.clean(&uri, found),
+                media_type: media_type.map(|text| self.clean(&text, found)),
+                body: match body {
+                    Body::Text(text) => Body::Text(self.clean(&text, found)),
+                    Body::Blob(blob) => Body::Blob(self.clean_bytes(&blob, found)),
+                },
+            },
+        }
     }
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use crate::audit::Digest;
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName};
 use crate::policy::EgressGrant;
@@ -22,6 +23,8 @@ use crate::secrets::CredentialKind;
 #[derive(Debug)]
 pub struct Manifest {
     pub file: PathBuf,
+    /// Of the file's text.
+    pub digest: Digest,
     pub name: ShardName,
     pub version: String,
     pub component: PathBuf,

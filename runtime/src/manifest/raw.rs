@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::units::{self, DURATION, RATE, SIZE};
 use super::{Manifest, ManifestError, Values};
+use crate::audit::Digest;
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName, ToolName};
 use crate::outbound::Scheme;
@@ -103,6 +104,7 @@ impl Reader<'_> {
         let egress = read.egress.iter().map(|table| self.egress(table, &credentials)).collect::<Result<_, _>>()?;
         Ok(Manifest {
             file: self.file.to_owned(),
+            digest: Digest::of(self.text.as_bytes()),
             name: shard.name,
             version: shard.version,
             component,

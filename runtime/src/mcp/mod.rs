@@ -9,11 +9,12 @@ mod stdio;
 pub use http::{HttpError, HttpOptions, serve as serve_http};
 pub use stdio::serve as serve_stdio;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ErrorData, Implementation, InitializeRequestParams, InitializeResult,
+    CallToolRequestParams, CallToolResponse, ErrorData, Implementation, 
     ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ProtocolVersion,
     ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
@@ -57,13 +58,11 @@ impl ServerHandler for Server {
             .with_instructions(INSTRUCTIONS)
     }
 
-    async fn initialize(
-        &self,
-        request: InitializeRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<InitializeResult, ErrorData> {
-        context.peer.set_peer_info(request.clone());
-        self.negotiate_initialize(&request)
+    /// Older revisions know no structured results, so they could not be served truthfully.
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        const SPOKEN: [ProtocolVersion; 3] =
+            [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
+        Cow::Borrowed(&SPOKEN)
     }
 
     async fn list_tools(

@@ -74,6 +74,8 @@ pub enum BadTool {
     Name(String),
     #[error("tool {0} does not start with one of the manifest's tools-prefix")]
     Prefix(ToolName),
+    #[error("an [[egress]] is bound to tool {0}, which the component does not have")]
+    Unlisted(ToolName),
     #[error("tool {0} is listed twice")]
     Twice(ToolName),
     #[error("tool {tool}: {which} {why}")]
@@ -152,6 +154,10 @@ fn checked(mut tools: Vec<Tool>, manifest: &Manifest) -> Result<Vec<Tool>, BadTo
         if !manifest.tools_prefix.iter().any(|prefix| tool.name.as_str().starts_with(prefix.as_str())) {
             return Err(BadTool::Prefix(tool.name.clone()));
         }
+    }
+    let bound = manifest.egress.iter().filter_map(|grant| grant.tools.as_ref()).flatten();
+    if let Some(unlisted) = bound.into_iter().find(|name| tools.iter().all(|tool| tool.name != **name)) {
+        return Err(BadTool::Unlisted(unlisted.clone()));
     }
     for pair in tools.windows(2) {
         if let [a, b] = pair && a.name == b.name {
