@@ -4,16 +4,20 @@
 //! checked before the guest starts, results before they are released, and every text on the way out is scrubbed.
 
 mod answer;
+mod documents;
 
 mod who;
 
 pub use answer::{Answer, Asked, Done, Fault, Good};
+pub use documents::Reader;
 pub use who::{ClientName, Principal};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::RwLock;
 use tokio::time::Instant;
 
 use crate::audit::{self, Crossing, Digest, Ending, Entry, Event, Facts, Note, Scrubbed, Subject};
@@ -21,7 +25,7 @@ use crate::egress::{Caller, Door};
 use crate::names::ToolName;
 use crate::refusal::story;
 use crate::router::{Route, Router};
-use crate::shard::CallContext;
+use crate::shard::{CallContext, Failure, Shard};
 use crate::tool::{Category, Outcome, Output};
 use crate::wire::Source;
 
@@ -30,7 +34,12 @@ pub struct Host {
     router: Router,
     door: Arc<Door>,
     clock: Clock,
+    /// Read by every call for as long as it lasts: who may write knows that none is left.
+    under_way: RwLock<()>,
 }
+
+/// How long an orderly stop waits for calls that were told to end.
+const LAST_CALLS: Duration = Duration::from_secs(5);
 
 /// What time results say they were read at: the real one, or the fixed one of the mock data.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +50,7 @@ pub enum Clock {
 
 impl Host {
     pub fn new(router: Router, door: Arc<Door>, clock: Clock) -> Self {
-        Self { router, door, clock }
+        Self { router, door, clock, under_way: RwLock::default() }
     }
 
     pub fn router(&self) -> &Router {
@@ -56,8 +65,16 @@ impl Host {
         self.door.source()
     }
 
+    /// Waits until every call has its ending on record. Those who asked have gone, so none takes long.
+    pub async fn settle(&self) {
+        if tokio::time::timeout(LAST_CALLS, self.under_way.write()).await.is_err() {
+            tracing::warn!("stopping with calls under way: their entries stay open in the ledger");
+        }
+    }
+
     /// Calls a tool. Every end of it is an answer, and every answer is on record, or says that it is not.
     pub async fn call(&self, asked: Asked) -> Answer {
+        let _under_way = self.under_way.read().await;
         let Some(route) = self.router.route(&asked.tool) else { return self.unknown(asked).await };
         let subject = Arc::new(self.subject(route, &asked));
         let arguments = asked.arguments.to_string();
@@ -94,7 +111,7 @@ impl Host {
         if !problems.is_empty() {
             return Err(Fault::InvalidArguments(problems.join("; ")));
         }
-        let _room = self.router.admit(route).ok_or(Fault::Busy)?;
+        let _room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
         let limits = &route.shard.rights.limits;
         // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
         let deadline = Instant::now() + limits.deadline;
@@ -119,16 +136,15 @@ impl Host {
             Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes),
             Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
             Ok(Err(error)) => Err(Fault::Tool { code: error.code(), text: self.door.clean_text(error.text()) }),
-            Err(failure) => {
-                tracing::warn!(
-                    tool = %route.tool.name,
-                    shard = %route.shard.manifest.name,
-                    cause = self.door.clean_text(&story(&failure)),
-                    "guest did not finish"
-                );
-                Err(Fault::Guest(failure.code()))
-            }
+            Err(failure) => Err(self.failed(&route.shard, &failure)),
         }
+    }
+
+    /// The operator learns the whole of it, the client a code.
+    fn failed(&self, shard: &Shard, failure: &Failure) -> Fault {
+        let cause = self.door.clean_text(&story(failure));
+        tracing::warn!(shard = %shard.manifest.name, cause, "guest did not finish");
+        Fault::Guest(failure.code())
     }
 
     /// A result must fit what was promised of it before anybody gets it.

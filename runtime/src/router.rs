@@ -12,8 +12,8 @@ use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::names::ToolName;
-use crate::tool::Tool;
+use crate::names::{ShardName, ToolName};
+use crate::tool::{Document, Prompt, Tool};
 use crate::shard::{MAX_CALLS, Shard};
 
 /// Calls of one shard under way at once. One shard cannot take the whole host.
@@ -24,6 +24,8 @@ pub struct Router {
     routes: BTreeMap<ToolName, Route>,
     left_out: Vec<LeftOut>,
     calls: Semaphore,
+    /// Of each shard.
+    rooms: BTreeMap<ShardName, Semaphore>,
 }
 
 /// A shard that does not serve, and why.
@@ -41,7 +43,6 @@ pub struct Route {
     pub tool: Tool,
     input: Validator,
     output: Option<Validator>,
-    calls: Arc<Semaphore>,
 }
 
 /// Room for one call. Dropped when the call is over.
@@ -59,11 +60,13 @@ impl Router {
             routes: BTreeMap::new(),
             left_out,
             calls: Semaphore::new(MAX_CALLS as usize),
+            rooms: BTreeMap::new(),
         };
         for shard in shards {
-            match routes(&shard) {
+            match routes(&shard).and_then(|routes| router.free_documents(&shard).map(|()| routes)) {
                 Ok(routes) => {
                     router.routes.extend(routes);
+                    router.rooms.insert(shard.manifest.name.clone(), Semaphore::new(MAX_CALLS_OF_A_SHARD));
                     router.shards.push(shard);
                 }
                 Err(reason) => router.left_out.push(LeftOut::of(&shard, reason)),
@@ -91,9 +94,29 @@ impl Router {
         self.routes.get(tool)
     }
 
-    /// Room for a call of this tool, or none at once: a queue without end helps nobody.
-    pub fn admit<'a>(&'a self, route: &'a Route) -> Option<Admitted<'a>> {
-        Some(Admitted { _host: self.calls.try_acquire().ok()?, _shard: route.calls.try_acquire().ok()? })
+    /// Sorted by name within each shard, and shards by name.
+    pub fn prompts(&self) -> impl Iterator<Item = (&Arc<Shard>, &Prompt)> {
+        self.shards.iter().flat_map(|shard| shard.prompts.iter().map(move |prompt| (shard, prompt)))
+    }
+
+    /// Sorted by URI within each shard, and shards by name.
+    pub fn documents(&self) -> impl Iterator<Item = (&Arc<Shard>, &Document)> {
+        self.shards.iter().flat_map(|shard| shard.documents.iter().map(move |document| (shard, document)))
+    }
+
+    /// Room for a call of this shard, or none at once: a queue without end helps nobody.
+    pub fn admit(&self, shard: &Shard) -> Option<Admitted<'_>> {
+        let room = self.rooms.get(&shard.manifest.name)?;
+        Some(Admitted { _host: self.calls.try_acquire().ok()?, _shard: room.try_acquire().ok()? })
+    }
+
+    /// Prompts carry their shard's prefix; documents have nothing that keeps them apart.
+    fn free_documents(&self, shard: &Shard) -> Result<(), String> {
+        let taken = |uri: &str| self.documents().any(|(_, document)| document.uri == uri);
+        match shard.documents.iter().find(|document| taken(&document.uri)) {
+            None => Ok(()),
+            Some(document) => Err(format!("document {} is another shard's already", document.uri)),
+        }
     }
 }
 
@@ -150,7 +173,6 @@ fn rivalry(shard: &Shard, other: &Shard) -> Option<String> {
 }
 
 fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Route)>, String> {
-    let calls = Arc::new(Semaphore::new(MAX_CALLS_OF_A_SHARD));
     let route = |tool: &Tool| {
         let validator = |which: &str, schema: &Value| {
             schema_validator(schema).map_err(|error| format!("tool {}: {which} is not a JSON Schema: {error}", tool.name))
@@ -159,7 +181,6 @@ fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Route)>, String> {
             shard: shard.clone(),
             input: validator("input-schema", &tool.input_schema)?,
             output: tool.output_schema.as_ref().map(|schema| validator("output-schema", schema)).transpose()?,
-            calls: calls.clone(),
             tool: tool.clone(),
         };
         Ok((tool.name.clone(), route))

@@ -78,6 +78,15 @@ pub enum Body {
     Blob(Vec<u8>),
 }
 
+impl Body {
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Blob(blob) => blob.len(),
+        }
+    }
+}
+
 /// Questions to the person at the client, and what the shard wants back with the answers.
 #[derive(Debug, Clone)]
 pub struct InputRequired {
@@ -129,4 +138,50 @@ impl ToolError {
             | Self::Internal(text) => text,
         }
     }
+}
+
+/// A prompt as its shard defines it, read once at load.
+#[derive(Debug, Clone, Serialize)]
+pub struct Prompt {
+    pub name: ToolName,
+    pub title: String,
+    pub description: String,
+    pub arguments: Vec<PromptArgument>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PromptArgument {
+    pub name: String,
+    pub description: Option<String>,
+    pub required: bool,
+}
+
+/// A document as its shard lists it, read once at load. Its content is read each time.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    pub uri: String,
+    pub name: String,
+    pub title: String,
+    pub description: String,
+    pub media_type: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Role {
+    User,
+    Assistant,
+}
+
+#[derive(Debug)]
+pub struct Message {
+    pub role: Role,
+    pub text: String,
+}
+
+/// How a prompt says no. The text has not been scrubbed yet.
+#[derive(Debug)]
+pub enum PromptError {
+    NotFound,
+    InvalidArguments(String),
 }

@@ -114,9 +114,7 @@ fn every_kind_of_content_arrives_as_the_guest_made_it() {
         "mimeType": "image/png",
         "data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC",
     });
-    let resource = |uri: &str, kind: &str, text: &str| {
-        json!({ "type": "resource", "resource": { "uri": uri, "mimeType": kind, "text": text } })
-    };
+    let resource = |uri: &str, kind: &str, text: &str| json!({ "type": "resource", "resource": { "uri": uri, "mimeType": kind, "text": text } });
     for (tool, content) in [
         ("test_simple_text", vec![text("This is a simple text response for testing.")]),
         ("test_image_content", vec![pixel.clone()]),
@@ -189,7 +187,8 @@ fn the_python_sdk_sees_the_same_over_stdio_and_http_with_every_handshake() {
         for seen in [&seen, &over_stdio] {
             assert_eq!(seen["protocol"], protocol, "{mode}");
             assert!(seen["server"].is_null() || seen["server"] == "nexus", "{mode}");
-            let names: Vec<_> = seen["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+            let names: Vec<_> =
+                seen["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
             assert!(names.is_sorted() && names.len() == 23, "{names:?}");
             let results = seen["results"].as_array().unwrap();
             assert_eq!(results[0]["content"][0]["text"], "This is a simple text response for testing.");

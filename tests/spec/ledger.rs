@@ -39,16 +39,7 @@ fn a_call_and_what_it_sends_have_two_lines_each_between_a_start_and_a_stop() {
     nexus.call("entra_list_users", json!({ "limit": 5 })).data();
     assert_eq!(
         kinds(&nexus),
-        [
-            "start",
-            "call asked",
-            "egress asked",
-            "token asked",
-            "token ended",
-            "egress ended",
-            "call ended",
-            "stop"
-        ]
+        ["start", "call asked", "egress asked", "token asked", "token ended", "egress ended", "call ended", "stop"]
     );
     let lines = nexus.ledger();
     let call = lines_of(&lines, "call");
@@ -154,6 +145,53 @@ fn a_stop_by_signal_is_on_record() {
     verify(&nexus);
 }
 
+/// Was once left open when the process was faster than the call.
+#[test]
+fn a_stop_comes_after_the_endings_of_what_was_under_way() {
+    let nexus = || {
+        Nexus::new().with_shard_as(&guest("hostile"), "hostile", |manifest| {
+            manifest.replace("deadline = \"2s\"", "deadline = \"120s\"").replace("cpu = \"1s\"", "cpu = \"120s\"")
+        })
+    };
+    let call = |id| crate::support::mcp::request(id, "tools/call", json!({ "name": "hostile_loop", "arguments": {} }));
+    let check = |nexus: &Nexus| {
+        let told = record(nexus);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(
+            told.iter().all(|told| ["call error cancelled", "call abandoned"].contains(&told.as_str())),
+            "{told:?}"
+        );
+        assert_eq!(kinds(nexus).last().unwrap(), "stop");
+    };
+    let under_way = |nexus: &Nexus| kinds(nexus).iter().filter(|kind| *kind == "call asked").count();
+
+    let over_stdio = nexus();
+    let mut client = over_stdio.stdio();
+    for id in 1..=3 {
+        client.write(&call(id).to_string());
+    }
+    eventually("the calls", || under_way(&over_stdio) == 3);
+    assert_eq!(client.close(), Some(0));
+    check(&over_stdio);
+
+    let over_http = nexus();
+    let server = over_http.serve();
+    let url = server.url.clone();
+    let clients: Vec<_> = (1..=3)
+        .map(|id| {
+            let (client, call) = (crate::support::mcp::Http::new(&url), call(id));
+            // There may be no answer, nor a connection to give it on.
+            std::thread::spawn(move || drop(client.try_send(&call)))
+        })
+        .collect();
+    eventually("the calls", || under_way(&over_http) == 3);
+    let start = Instant::now();
+    assert_eq!(server.stop(), (Some(0), String::new()));
+    assert!(start.elapsed() < Duration::from_secs(60), "it waited for guests that never end");
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    check(&over_http);
+}
+
 /// What a call does when the ledger is this file: it does not start, says so, and has sent nothing.
 #[track_caller]
 fn refuses_to_start(upstream: &Upstream, nexus: &Nexus) {
@@ -175,7 +213,9 @@ fn without_a_ledger_nothing_runs() {
     fs::write(nexus.path("not-a-ledger"), "dear diary\n").unwrap();
     fs::write(nexus.path("json"), "{\"some\":\"json\"}\n").unwrap();
     let mut nexus = nexus;
-    for ledger in ["a-file/ledger.jsonl", "a-folder", "/dev/full", "/dev/null", "/proc/ledger.jsonl", "not-a-ledger", "json"] {
+    for ledger in
+        ["a-file/ledger.jsonl", "a-folder", "/dev/full", "/dev/null", "/proc/ledger.jsonl", "not-a-ledger", "json"]
+    {
         nexus = nexus.set("ledger", ledger);
         refuses_to_start(&upstream, &nexus);
     }
@@ -261,9 +301,13 @@ fn a_full_disk_refuses_before_anything_leaves_and_withholds_what_came() {
         }
     }
     // Each of them was met, so the steps were small enough.
-    for (times, what) in
-        [(none, "not started"), (unasked, "not called"), (refused, "not sent"), (withheld, "withheld"), (answered, "answered")]
-    {
+    for (times, what) in [
+        (none, "not started"),
+        (unasked, "not called"),
+        (refused, "not sent"),
+        (withheld, "withheld"),
+        (answered, "answered"),
+    ] {
         assert!(times > 0, "no call was {what}");
     }
 }
@@ -323,9 +367,9 @@ fn a_killed_server_leaves_its_entries_open_and_the_next_goes_on() {
     let server = nexus.serve();
     let client = server.client();
     let call = std::thread::spawn(move || {
-        let request = crate::support::mcp::request(1, "tools/call", json!({ "name": "entra_list_users", "arguments": {} }));
-        // The connection breaks: there is no answer to look at.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.send(&request)));
+        let request =
+            crate::support::mcp::request(1, "tools/call", json!({ "name": "entra_list_users", "arguments": {} }));
+        assert!(client.try_send(&request).is_err(), "the connection breaks");
     });
     eventually("the request", || upstream.users() == 1);
     server.kill();

@@ -134,11 +134,7 @@ fn an_upstream_that_refuses_the_new_token_too_has_refused() {
     let upstream = Upstream::new();
     upstream.fault("graph/users", 0, Misbehaviour::ExpiredToken);
     let nexus = upstream.nexus();
-    check_error(
-        &nexus,
-        "refused",
-        &["token 200", "egress 401", "token 200", "egress 401", "call refused refused"],
-    );
+    check_error(&nexus, "refused", &["token 200", "egress 401", "token 200", "egress 401", "call refused refused"]);
     assert_eq!((upstream.tokens(), upstream.users()), (2, 2));
 }
 
@@ -334,11 +330,7 @@ fn a_wrong_certificate_gets_no_secret_and_no_request() {
         let bad = Upstream::with(|options| options.certificate = certificate);
         // Of the token endpoint: the client secret stays here.
         let nexus = live(Nexus::identity(), (bad.addr(), &bad), (good.addr(), &good));
-        check_error(
-            &nexus,
-            "refused",
-            &["token error credential", "egress error credential", "call refused refused"],
-        );
+        check_error(&nexus, "refused", &["token error credential", "egress error credential", "call refused refused"]);
         assert_eq!((bad.tokens(), good.users()), (0, 0), "{certificate:?}");
         // Of Graph: the token stays here.
         let nexus = live(Nexus::identity(), (good.addr(), &good), (bad.addr(), &bad));

@@ -1,5 +1,15 @@
 //! What Nexus promises, as tests. Each file is one promise or one reader of it; the names say what holds.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may be as blunt as it likes, and so may what it is helped by"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -7,7 +17,9 @@ mod call;
 mod contained;
 mod door;
 mod guests;
+mod imports;
 mod live;
+mod loading;
 mod secrets;
 mod ledger;
 mod conformance;

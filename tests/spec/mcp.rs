@@ -66,7 +66,8 @@ fn a_result_fits_its_schema_and_says_where_it_is_from() {
         let result = client.call(name, arguments);
         assert_eq!(result["isError"], false, "{name}: {result:#}");
         let schema = jsonschema::draft202012::new(&tool["outputSchema"]).unwrap();
-        let problems: Vec<_> = schema.iter_errors(&result["structuredContent"]).map(|error| error.to_string()).collect();
+        let problems: Vec<_> =
+            schema.iter_errors(&result["structuredContent"]).map(|error| error.to_string()).collect();
         assert!(problems.is_empty(), "{name}: {problems:?}");
         // A client that knows no structured content reads the same.
         let text = result["content"][0]["text"].as_str().unwrap();
@@ -101,11 +102,9 @@ fn errors_name_what_is_wrong_and_are_on_record() {
     let unknown = client.rpc("tools/call", json!({ "name": "entra_list_user", "arguments": {} }));
     assert_eq!(unknown["error"]["code"], -32602, "{unknown:#}");
     assert!(unknown["error"]["data"]["nexus/event-id"].is_string(), "{unknown:#}");
-    for (arguments, named) in [
-        (json!({ "limit": 0 }), "/limit"),
-        (json!({ "limit": "all" }), "/limit"),
-        (json!({ "limti": 5 }), "limti"),
-    ] {
+    for (arguments, named) in
+        [(json!({ "limit": 0 }), "/limit"), (json!({ "limit": "all" }), "/limit"), (json!({ "limti": 5 }), "limti")]
+    {
         let result = client.call("entra_list_users", arguments);
         assert_eq!((&result["isError"], &result["_meta"]["nexus/error"]), (&json!(true), &json!("invalid-arguments")));
         let text = result["content"][0]["text"].as_str().unwrap();
@@ -138,7 +137,8 @@ fn versions_back_to_2025_06_18_shake_hands() {
 
         let server = nexus.serve();
         let client = server.client();
-        let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "spec", "version": "1" } });
+        let params =
+            json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "spec", "version": "1" } });
         let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
         let reply = client.post(&[], body.to_string().as_bytes());
         assert_eq!((reply.status, &reply.answer()["result"]["protocolVersion"]), (200, &json!(version)), "{reply:#?}");
@@ -205,7 +205,8 @@ fn what_is_no_request_gets_an_error_and_harms_nobody() {
     assert_eq!(unknown["error"]["code"], -32601, "{unknown:#}");
     // Arguments that are no object are not arguments.
     for arguments in [json!([1]), json!("limit=5"), json!(5)] {
-        let reply = client.send(&request(1, "tools/call", json!({ "name": "entra_list_users", "arguments": arguments })));
+        let reply =
+            client.send(&request(1, "tools/call", json!({ "name": "entra_list_users", "arguments": arguments })));
         assert!(reply.status >= 400 || reply.answer().get("error").is_some(), "{reply:#?}");
     }
     assert_eq!(client.post(&[("content-type", "text/plain")], b"{}").status, 415);
@@ -393,7 +394,8 @@ fn a_cancelled_call_ends_early_and_gets_no_answer() {
     let mut stdio = nexus.stdio();
     for (id, tool) in [(7, "hostile_loop"), (8, "hostile_sleep")] {
         stdio.write(&request(id, "tools/call", json!({ "name": tool, "arguments": {} })).to_string());
-        let calls = |phase: &str| nexus.ledger().iter().filter(|line| line["tool"] == tool && line["phase"] == phase).count();
+        let calls =
+            |phase: &str| nexus.ledger().iter().filter(|line| line["tool"] == tool && line["phase"] == phase).count();
         eventually("the call", || calls("asked") == 1);
         let cancel = json!({ "requestId": id, "reason": "no longer needed" });
         stdio.write(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancel }).to_string());
@@ -447,7 +449,10 @@ fn progress_comes_in_order_and_before_the_result() {
         assert_eq!(told, [Some(0.0), Some(50.0), Some(100.0), None], "{messages:#?}");
         for message in &messages[..3] {
             assert_eq!(message["method"], "notifications/progress");
-            assert_eq!((&message["params"]["progressToken"], &message["params"]["total"]), (&json!("p-1"), &json!(100.0)));
+            assert_eq!(
+                (&message["params"]["progressToken"], &message["params"]["total"]),
+                (&json!("p-1"), &json!(100.0))
+            );
         }
         assert_eq!(messages[3]["result"]["isError"], false);
     }

@@ -37,7 +37,10 @@ fn upstream(login: &Value, graph: &Value) -> Upstream {
         format!("hosts = [{host:?}]\n[[route]]\n{route}\nreply = \"$tables.answer\"\n")
     };
     let query = r#"["$select", "$top", "$filter"]"#;
-    write("login/routes.toml", &routes("login.microsoftonline.com", "token", "POST", "/{tenant}/oauth2/v2.0/token", "[]"));
+    write(
+        "login/routes.toml",
+        &routes("login.microsoftonline.com", "token", "POST", "/{tenant}/oauth2/v2.0/token", "[]"),
+    );
     write("graph/routes.toml", &routes("graph.microsoft.com", "users", "GET", "/v1.0/users", query));
     write("login/answer.json", &login.to_string());
     write("graph/answer.json", &graph.to_string());
@@ -81,8 +84,11 @@ fn contains(text: &[u8], what: &str) -> bool {
 
 #[test]
 fn what_an_upstream_echoes_reaches_neither_shard_nor_client() {
-    let echoes: serde_json::Map<_, _> =
-        needles().into_iter().enumerate().map(|(n, spelling)| (format!("n{n}"), json!(format!("<{spelling}>")))).collect();
+    let echoes: serde_json::Map<_, _> = needles()
+        .into_iter()
+        .enumerate()
+        .map(|(n, spelling)| (format!("n{n}"), json!(format!("<{spelling}>"))))
+        .collect();
     let n = echoes.len();
     let inner = json!({ "said": format!("Bearer {TOKEN}") }).to_string();
     let graph = json!({
@@ -144,7 +150,8 @@ fn what_an_upstream_echoes_into_a_field_is_masked_and_the_rest_is_there() {
 fn an_upstreams_error_carries_nothing_out() {
     for status in [400, 401, 403, 404, 429, 500] {
         for echoed in [hex::encode(CLIENT_SECRET), hex::encode(TOKEN), TOKEN.to_owned(), CLIENT_SECRET.to_owned()] {
-            let error = json!({ "code": echoed, "message": format!("no, {echoed}"), "innerError": { "token": echoed } });
+            let error =
+                json!({ "code": echoed, "message": format!("no, {echoed}"), "innerError": { "token": echoed } });
             let graph = json!({
                 "status": status,
                 "headers": { "www-authenticate": format!("Bearer error=\"{}\"", hex::encode(TOKEN)), "retry-after": "99" },
@@ -260,7 +267,8 @@ fn a_request_that_carries_a_secret_is_held_back() {
     }
     let sent = upstream.users();
     let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLWlzLWhlcmU";
-    let shapes = ["AKIAIOSFODNN7EXAMPLE", jwt, "Bearer 4kX9qLw2ZtY7uPs0aQm3", "-----BEGIN PRIVATE KEY-----MIIEvQIBADANBg"];
+    let shapes =
+        ["AKIAIOSFODNN7EXAMPLE", jwt, "Bearer 4kX9qLw2ZtY7uPs0aQm3", "-----BEGIN PRIVATE KEY-----MIIEvQIBADANBg"];
     let all = needles().into_iter().chain(shapes.map(str::to_owned));
     for secret in all.filter(|secret| secret.is_ascii()) {
         for text in [secret.clone(), format!("x{secret}y"), format!("a,{secret},b")] {
@@ -309,11 +317,14 @@ fn a_guest_cannot_send_a_header_of_the_hosts() {
 fn a_credential_that_nobody_has_and_one_that_is_not_granted_look_the_same() {
     let upstream = Upstream::new();
     let spare = "[credential.spare]\nkind = \"bearer\"\ntoken = \"secret:SPARE_TOKEN\"\n\n[credential.graph]";
-    let shard = Nexus::new().with_shard_as(&guest("hostile"), "hostile", |text| text.replace("[credential.graph]", spare));
+    let shard =
+        Nexus::new().with_shard_as(&guest("hostile"), "hostile", |text| text.replace("[credential.graph]", spare));
     let nexus = upstream.reached_by(shard).env("SPARE_TOKEN", "a-token-nobody-was-granted");
     let server = nexus.serve();
     // Declared and not granted; declared by nobody; no name at all.
-    for (name, code) in [("spare", "not-granted"), ("sparse", "not-granted"), ("../graph", "malformed"), ("", "malformed")] {
+    for (name, code) in
+        [("spare", "not-granted"), ("sparse", "not-granted"), ("../graph", "malformed"), ("", "malformed")]
+    {
         let mut request = granted();
         request["credential"] = name.into();
         let fetched = server.client().call("hostile_fetch", request)["structuredContent"].clone();

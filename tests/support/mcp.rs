@@ -61,6 +61,11 @@ impl Http {
 
     /// Posts bytes with the headers given, and the usual ones where they are not.
     pub fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.try_post(headers, body).unwrap()
+    }
+
+    /// For a server that may go away.
+    pub fn try_post(&self, headers: &[(&str, &str)], body: &[u8]) -> Result<Reply, ureq::Error> {
         let mut all = vec![("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
         all.retain(|(name, _)| !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)));
         all.extend(headers);
@@ -68,23 +73,27 @@ impl Http {
         for (name, value) in all {
             request = request.header(name, value);
         }
-        let mut response = request.send(body).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
+        let mut response = request.send(body)?;
+        let text = response.body_mut().read_to_string()?;
         let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
         let events = text.lines().filter_map(|line| line.strip_prefix("data:").map(str::trim));
         let whole = serde_json::from_str(&text).into_iter();
         let messages = whole.chain(events.filter_map(|event| serde_json::from_str(event).ok())).collect();
-        Reply { status: response.status().as_u16(), messages, text, session }
+        Ok(Reply { status: response.status().as_u16(), messages, text, session })
     }
 
     /// Sends one request with the headers that its content asks for.
     pub fn send(&self, request: &Value) -> Reply {
+        self.try_send(request).unwrap()
+    }
+
+    pub fn try_send(&self, request: &Value) -> Result<Reply, ureq::Error> {
         let method = request["method"].as_str().unwrap();
         let mut headers = vec![("mcp-protocol-version", LATEST), ("mcp-method", method)];
         if let Some(name) = request["params"]["name"].as_str() {
             headers.push(("mcp-name", name));
         }
-        self.post(&headers, request.to_string().as_bytes())
+        self.try_post(&headers, request.to_string().as_bytes())
     }
 
     pub fn rpc(&self, method: &str, params: Value) -> Value {

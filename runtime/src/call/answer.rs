@@ -61,6 +61,8 @@ pub struct Done {
 pub enum Fault {
     #[error("unknown tool")]
     UnknownTool,
+    #[error("there is no such prompt or document")]
+    NotFound,
     #[error("{0}")]
     InvalidArguments(String),
     #[error("too many calls are under way; try again in a moment")]
@@ -81,6 +83,7 @@ impl Fault {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTool => "unknown-tool",
+            Self::NotFound => "not-found",
             Self::InvalidArguments(_) => "invalid-arguments",
             Self::Busy => "busy",
             Self::Tool { code, .. } => code,
@@ -94,7 +97,11 @@ impl Fault {
     /// Whether we said no, rather than something going wrong.
     pub(super) fn is_refusal(&self) -> bool {
         match self {
-            Self::UnknownTool | Self::InvalidArguments(_) | Self::Busy | Self::Unrecorded => true,
+            Self::UnknownTool
+            | Self::NotFound
+            | Self::InvalidArguments(_)
+            | Self::Busy
+            | Self::Unrecorded => true,
             Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputMisfit => false,
             Self::Tool { code, .. } => matches!(*code, "refused" | "invalid-arguments"),
         }
@@ -105,6 +112,7 @@ impl Fault {
         match self {
             Self::Tool { .. } | Self::InvalidArguments(_) => None,
             Self::UnknownTool
+            | Self::NotFound
             | Self::Busy
             | Self::Guest(_)
             | Self::OutputTooLarge { .. }

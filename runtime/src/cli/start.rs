@@ -98,8 +98,9 @@ async fn record(host: &Host, settings: &Settings) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Writes the stop into the ledger. Its last handle then waits for the disk.
+/// Writes the stop into the ledger, after the endings of all calls. Its last handle then waits for the disk.
 pub(super) async fn stop(host: &Host) {
+    host.settle().await;
     if let Err(error) = host.door().ledger().note(Note::new(Event::Stop)).await {
         tracing::error!(%error, "the stop cannot be recorded");
     }

@@ -60,7 +60,7 @@ pub struct Rights {
 /// One call of a shard.
 pub struct Caller {
     pub rights: Arc<Rights>,
-    /// None while the shard lists its tools: then nothing may leave.
+    /// None while no tool is called: then nothing may leave.
     pub tool: Option<ToolName>,
     pub call: Option<EventId>,
     pub subject: Arc<Subject>,
@@ -111,6 +111,17 @@ impl Caller {
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Self {
         Self { tool: Some(tool), call: Some(call), subject, progress, ..Self::bare(rights, deadline, cancelled) }
+    }
+
+    /// For a shard's prompts and documents, which it makes from itself: every crossing is refused.
+    pub fn reader(
+        rights: Arc<Rights>,
+        subject: Arc<Subject>,
+        call: EventId,
+        deadline: Instant,
+        cancelled: CancellationToken,
+    ) -> Self {
+        Self { call: Some(call), subject, ..Self::bare(rights, deadline, cancelled) }
     }
 
     /// For listing a shard's tools: every crossing is refused.

@@ -122,6 +122,17 @@ impl Door {
         clean.value
     }
 
+    pub fn clean_body(&self, body: Body) -> Body {
+        self.clean_embedded(body, &mut Redactions::default())
+    }
+
+    fn clean_embedded(&self, body: Body, found: &mut Redactions) -> Body {
+        match body {
+            Body::Text(text) => Body::Text(self.clean(&text, found)),
+            Body::Blob(blob) => Body::Blob(self.clean_bytes(&blob, found)),
+        }
+    }
+
     fn clean_content(&self, content: Content, found: &mut Redactions) -> Content {
         let media = |media: Media, found: &mut Redactions| Media {
             data: self.clean_bytes(&media.data, found),
@@ -140,10 +151,7 @@ impl Door {
             Content::Embedded { uri, media_type, body } => Content::Embedded {
                 uri: self.clean(&uri, found),
                 media_type: media_type.map(|text| self.clean(&text, found)),
-                body: match body {
-                    Body::Text(text) => Body::Text(self.clean(&text, found)),
-                    Body::Blob(blob) => Body::Blob(self.clean_bytes(&blob, found)),
-                },
+                body: self.clean_embedded(body, found),
             },
         }
     }

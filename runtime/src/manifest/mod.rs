@@ -32,6 +32,10 @@ pub struct Manifest {
     pub egress: Vec<EgressGrant>,
     pub credentials: BTreeMap<CredentialName, CredentialKind>,
     pub limits: Limits,
+    /// Whether the component's own prompts are offered to clients.
+    pub prompts: bool,
+    /// Whether its documents are.
+    pub resources: bool,
 }
 
 #[derive(Debug, thiserror::Error)]

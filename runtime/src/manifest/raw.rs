@@ -28,7 +28,14 @@ struct File {
     credential: BTreeMap<CredentialName, Spanned<CredentialTable>>,
     #[serde(default)]
     limits: LimitsTable,
+    prompts: Option<Nothing>,
+    resources: Option<Nothing>,
 }
+
+/// A table whose presence says all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -112,6 +119,8 @@ impl Reader<'_> {
             egress,
             credentials,
             limits: self.limits(&read.limits)?,
+            prompts: read.prompts.is_some(),
+            resources: read.resources.is_some(),
         })
     }
 

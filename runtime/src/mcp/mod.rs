@@ -2,6 +2,7 @@
 //! nothing: which tools there are is the router's to say, what may happen the call's.
 
 mod answer;
+mod documents;
 mod http;
 mod rounds;
 mod stdio;
@@ -14,16 +15,18 @@ use std::sync::Arc;
 
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ErrorData, Implementation, 
-    ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ProtocolVersion,
-    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation,
+    ListPromptsResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+    ProgressNotificationParam, ProgressToken, Prompt, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, Resource, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::call::{ClientName, Principal};
-use crate::call::{Asked, Host};
+
+
+use crate::call::{Asked, ClientName, Fault, Host, Principal, Reader};
 use crate::egress::Progress;
 use crate::tool;
 use rounds::Rounds;
@@ -41,19 +44,40 @@ pub struct Server {
     host: Arc<Host>,
     principal: Principal,
     tools: Arc<Vec<Tool>>,
+    prompts: Arc<Vec<Prompt>>,
+    resources: Arc<Vec<Resource>>,
     rounds: Arc<Rounds>,
 }
 
 impl Server {
     pub fn new(host: Arc<Host>, principal: Principal) -> Self {
         let tools = Arc::new(host.router().tools().map(tool).collect());
-        Self { host, principal, tools, rounds: Arc::new(Rounds::new()) }
+        let prompts = Arc::new(host.router().prompts().map(|(_, prompt)| documents::prompt(prompt)).collect());
+        let resources = Arc::new(host.router().documents().map(|(_, one)| documents::resource(one)).collect());
+        Self { host, principal, tools, prompts, resources, rounds: Arc::new(Rounds::new()) }
     }
+}
+
+impl Server {
+    fn reader(&self, context: &RequestContext<RoleServer>) -> Reader {
+        Reader { principal: self.principal, client: client(context), cancelled: context.ct.clone() }
+    }
+}
+
+fn client(context: &RequestContext<RoleServer>) -> Option<ClientName> {
+    context.client_info().map(|client| ClientName::new(&client.name, &client.version))
 }
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let builder = ServerCapabilities::builder().enable_tools();
+        let capabilities = match (self.prompts.is_empty(), self.resources.is_empty()) {
+            (true, true) => builder.build(),
+            (false, true) => builder.enable_prompts().build(),
+            (true, false) => builder.enable_resources().build(),
+            (false, false) => builder.enable_prompts().enable_resources().build(),
+        };
+        ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("nexus", env!("CARGO_PKG_VERSION")).with_title("Nexus"))
             .with_instructions(INSTRUCTIONS)
     }
@@ -73,6 +97,55 @@ impl ServerHandler for Server {
         Ok(ListToolsResult::with_all_items(self.tools.as_ref().clone()))
     }
 
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(self.prompts.as_ref().clone()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        // Arguments of prompts are text by the protocol; other kinds are refused rather than turned into text.
+        let mut arguments = Vec::new();
+        for (name, value) in request.arguments.into_iter().flatten() {
+            let Value::String(value) = value else {
+                return Err(ErrorData::invalid_params(format!("prompt argument {name} is not a string"), None));
+            };
+            arguments.push((name, value));
+        }
+        let messages = self.host.prompt(&request.name, &arguments, self.reader(&context)).await;
+        match messages {
+            Ok(messages) => Ok(documents::messages(messages).into()),
+            // The protocol has no "not found" for prompts.
+            Err(Fault::NotFound) => Err(ErrorData::invalid_params("unknown prompt: see prompts/list", None)),
+            Err(fault) => Err(documents::error(&fault)),
+        }
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(self.resources.as_ref().clone()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        match self.host.document(&request.uri, self.reader(&context)).await {
+            Ok((document, body)) => Ok(documents::contents(document, body).into()),
+            Err(fault) => Err(documents::error(&fault)),
+        }
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
@@ -90,7 +163,7 @@ impl ServerHandler for Server {
             }
             None => (None, None),
         };
-        let client = context.client_info().map(|client| ClientName::new(&client.name, &client.version));
+        let client = client(&context);
         let answer = self
             .host
             .call(Asked {

@@ -9,11 +9,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::engine::TICK;
-use super::imports::{self, GuestPre, GuestStdio, Hooks};
-use crate::tool::{Outcome, Tool, ToolError};
-use super::{BadTool, CallContext};
+use super::imports::{self, Exports, Guest, GuestPre, GuestStdio, Hooks};
+use super::{CallContext, LoadError, Offer};
 use crate::egress::{Caller, Door, Level};
 use crate::names::ToolName;
+use crate::tool::{Body, Message, Outcome, PromptError, ToolError};
 
 /// Resources a guest may hold at once: bodies, streams, pollables.
 const MAX_RESOURCES: usize = 1024;
@@ -169,14 +169,51 @@ pub(super) async fn call(
     .await
 }
 
-pub(super) async fn list_tools(
+/// What a component offers, from a fresh instance.
+pub(super) async fn list(
     pre: &GuestPre<State>,
+    exports: &Exports,
     door: &Arc<Door>,
     caller: &Arc<Caller>,
-) -> Result<Result<Vec<Tool>, BadTool>, Failure> {
+) -> Result<Result<Offer, LoadError>, Failure> {
     run(pre, door, caller, async |store| {
-        let guest = pre.instantiate_async(&mut *store).await?;
-        imports::list_tools(store, &guest).await
+        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+        let guest = Guest::new(&mut *store, &instance)?;
+        let tools = imports::list_tools(store, &guest).await?;
+        let documents = exports.list(store, &instance).await?;
+        Ok(tools.map_err(LoadError::from).and_then(|tools| {
+            let (prompts, documents) = documents?;
+            Ok(Offer { tools, prompts, documents })
+        }))
+    })
+    .await
+}
+
+pub(super) async fn get_prompt(
+    pre: &GuestPre<State>,
+    exports: &Exports,
+    door: &Arc<Door>,
+    caller: &Arc<Caller>,
+    name: &str,
+    arguments: &[(String, String)],
+) -> Result<Result<Vec<Message>, PromptError>, Failure> {
+    run(pre, door, caller, async |store| {
+        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+        exports.get_prompt(store, &instance, name, arguments).await
+    })
+    .await
+}
+
+pub(super) async fn read_document(
+    pre: &GuestPre<State>,
+    exports: &Exports,
+    door: &Arc<Door>,
+    caller: &Arc<Caller>,
+    uri: &str,
+) -> Result<Option<Body>, Failure> {
+    run(pre, door, caller, async |store| {
+        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+        exports.read_resource(store, &instance, uri).await
     })
     .await
 }

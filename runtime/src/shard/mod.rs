@@ -24,7 +24,7 @@ pub use cache::{Cache, Origin};
 pub use engine::{MAX_CALLS, engine};
 pub use import::BadImport;
 pub use instance::Failure;
-use crate::tool::{Outcome, Resumed, Tool, ToolError};
+use crate::tool::{Body, Document, Message, Outcome, Prompt, PromptError, Resumed, Tool, ToolError};
 
 use crate::egress::{Caller, Door, Rights};
 use crate::manifest::Manifest;
@@ -65,6 +65,28 @@ pub enum LoadError {
     List(#[source] Failure),
     #[error(transparent)]
     Tool(#[from] BadTool),
+    #[error(transparent)]
+    Document(#[from] BadDocument),
+}
+
+/// A prompt or a document whose definition keeps its shard out.
+#[derive(Debug, thiserror::Error)]
+pub enum BadDocument {
+    #[error("the manifest offers [prompts] or [resources] that the component does not export")]
+    Missing(#[source] wasmtime::Error),
+    #[error("prompt: {0}")]
+    Name(String),
+    #[error("prompt {0} does not start with one of the manifest's tools-prefix")]
+    Prefix(ToolName),
+    #[error("document {0:?} is listed twice, or is no absolute URI")]
+    Uri(String),
+}
+
+/// What a component offers.
+struct Offer {
+    tools: Vec<Tool>,
+    prompts: Vec<Prompt>,
+    documents: Vec<Document>,
 }
 
 /// A tool whose definition keeps its shard out.
@@ -101,8 +123,13 @@ pub struct Shard {
     pub imports: Vec<String>,
     /// Sorted by name.
     pub tools: Vec<Tool>,
+    /// Sorted by name.
+    pub prompts: Vec<Prompt>,
+    /// Sorted by URI.
+    pub documents: Vec<Document>,
     pub origin: Origin,
     pre: imports::GuestPre<instance::State>,
+    exports: imports::Exports,
 }
 
 impl Shard {
@@ -126,11 +153,33 @@ impl Shard {
             imports::link(capability, &mut linker).map_err(LoadError::Link)?;
         }
         let pre = linker.instantiate_pre(&component).and_then(imports::GuestPre::new).map_err(LoadError::Link)?;
+        let exports = imports::Exports::find(pre.instance_pre(), manifest.prompts, manifest.resources)
+            .map_err(BadDocument::Missing)?;
         let rights = Arc::new(rights(&manifest));
         let nobody = Arc::new(Caller::nobody(rights.clone()));
-        let tools = instance::list_tools(&pre, door, &nobody).await.map_err(LoadError::List)??;
-        let tools = checked(tools, &manifest)?;
-        Ok(Self { rights, manifest, digest, imports, tools, origin, pre })
+        let offer = instance::list(&pre, &exports, door, &nobody).await.map_err(LoadError::List)??;
+        let tools = checked(offer.tools, &manifest)?;
+        let (prompts, documents) = checked_documents(offer.prompts, offer.documents, &manifest)?;
+        Ok(Self { rights, manifest, digest, imports, tools, prompts, documents, origin, pre, exports })
+    }
+
+    pub async fn get_prompt(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+        name: &ToolName,
+        arguments: &[(String, String)],
+    ) -> Result<Result<Vec<Message>, PromptError>, Failure> {
+        instance::get_prompt(&self.pre, &self.exports, door, caller, name.as_str(), arguments).await
+    }
+
+    pub async fn read_document(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+        uri: &str,
+    ) -> Result<Option<Body>, Failure> {
+        instance::read_document(&self.pre, &self.exports, door, caller, uri).await
     }
 
     pub async fn call(
@@ -165,4 +214,24 @@ fn checked(mut tools: Vec<Tool>, manifest: &Manifest) -> Result<Vec<Tool>, BadTo
         }
     }
     Ok(tools)
+}
+
+/// A prompt is named as a tool is, so that no two shards can have the same one.
+fn checked_documents(
+    mut prompts: Vec<Prompt>,
+    mut documents: Vec<Document>,
+    manifest: &Manifest,
+) -> Result<(Vec<Prompt>, Vec<Document>), BadDocument> {
+    prompts.sort_by(|a, b| a.name.cmp(&b.name));
+    documents.sort_by(|a, b| a.uri.cmp(&b.uri));
+    let prefixed = |name: &ToolName| manifest.tools_prefix.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
+    if let Some(prompt) = prompts.iter().find(|prompt| !prefixed(&prompt.name)) {
+        return Err(BadDocument::Prefix(prompt.name.clone()));
+    }
+    let absolute = |uri: &str| uri.contains("://") && uri.bytes().all(|byte| byte.is_ascii_graphic());
+    let twice = documents.windows(2).find(|pair| matches!(pair, [a, b] if a.uri == b.uri)).and_then(<[_]>::first);
+    if let Some(document) = twice.or_else(|| documents.iter().find(|document| !absolute(&document.uri))) {
+        return Err(BadDocument::Uri(document.uri.clone()));
+    }
+    Ok((prompts, documents))
 }

@@ -2,13 +2,15 @@
 //! or in a limit of its own. Which of it is linked depends on the manifest: see `link`.
 
 mod contract;
+mod documents;
 mod egress;
 mod http;
 mod log;
 mod progress;
 mod stdio;
 
-pub(super) use contract::{GuestPre, call_tool, list_tools};
+pub(super) use contract::{Guest, GuestPre, call_tool, list_tools};
+pub(super) use documents::Exports;
 pub(super) use http::Hooks;
 pub(super) use stdio::GuestStdio;
 

@@ -1,0 +1,134 @@
+//! A shard's prompts and documents. Getting one runs the guest, so it is recorded, bounded and scrubbed like a call.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{ClientName, Fault, Host, Principal};
+use crate::audit::{self, Crossing, Ending, Event, Facts, Note, Scrubbed, Subject};
+use crate::egress::Caller;
+use crate::shard::{Failure, Shard};
+use crate::tool::{Body, Document, Message, PromptError};
+use crate::wire::Source;
+
+/// Who asks for a prompt or a document.
+pub struct Reader {
+    pub principal: Principal,
+    pub client: Option<ClientName>,
+    pub cancelled: CancellationToken,
+}
+
+impl Host {
+    pub async fn prompt(
+        &self,
+        name: &str,
+        arguments: &[(String, String)],
+        reader: Reader,
+    ) -> Result<Vec<Message>, Fault> {
+        let found = self.router.prompts().find(|(_, prompt)| prompt.name.as_str() == name);
+        let Some((shard, prompt)) = found else { return Err(self.unknown_document(&reader, "unknown-prompt").await) };
+        let known = |key: &str| prompt.arguments.iter().any(|argument| argument.name == key);
+        let given = |key: &str| arguments.iter().any(|(given, _)| given == key);
+        if arguments.iter().any(|(key, _)| !known(key)) {
+            return Err(Fault::InvalidArguments("the prompt has no such argument: see prompts/list".into()));
+        }
+        if let Some(missing) = prompt.arguments.iter().find(|argument| argument.required && !given(&argument.name)) {
+            return Err(Fault::InvalidArguments(format!("argument {} is missing", missing.name)));
+        }
+        let what = format!("prompt {}", prompt.name);
+        let messages = self
+            .recorded(shard, what, reader, async |caller| {
+                match shard.get_prompt(&self.door, caller, &prompt.name, arguments).await? {
+                    Ok(messages) => Ok(Ok(messages)),
+                    Err(PromptError::NotFound) => Ok(Err(Fault::NotFound)),
+                    Err(PromptError::InvalidArguments(text)) => {
+                        Ok(Err(Fault::InvalidArguments(self.door.clean_text(&text))))
+                    }
+                }
+            })
+            .await?;
+        let clean = |message: Message| Message { text: self.door.clean_text(&message.text), ..message };
+        Ok(messages.into_iter().map(clean).collect())
+    }
+
+    pub async fn document(&self, uri: &str, reader: Reader) -> Result<(&Document, Body), Fault> {
+        let found = self.router.documents().find(|(_, document)| document.uri == uri);
+        let Some((shard, document)) = found else {
+            return Err(self.unknown_document(&reader, "unknown-resource").await);
+        };
+        let most = shard.rights.limits.output_bytes;
+        let what = format!("document {}", document.name);
+        let body = self
+            .recorded(shard, what, reader, async |caller| {
+                let body = shard.read_document(&self.door, caller, uri).await?.ok_or(Fault::NotFound);
+                Ok(body.and_then(|body| if body.bytes() <= most { Ok(body) } else { Err(Fault::OutputTooLarge { most }) }))
+            })
+            .await?;
+        Ok((document, self.door.clean_body(body)))
+    }
+
+    /// Somebody tried: that is on record too. The name is anybody's text and is not.
+    async fn unknown_document(&self, reader: &Reader, code: &'static str) -> Fault {
+        let subject = Subject {
+            mock_mode: Some(self.source() == Source::Mock),
+            principal: Some(Scrubbed::already_scrubbed(reader.principal.as_str().to_owned())),
+            client: reader.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
+            ..Subject::default()
+        };
+        let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code }) };
+        match self.door.ledger().note(note).await {
+            Ok(_) => Fault::NotFound,
+            Err(_) => Fault::Unrecorded,
+        }
+    }
+
+    /// Both lines, the room, the deadline. The shard may ask for nothing: it answers from itself.
+    async fn recorded<T>(
+        &self,
+        shard: &Arc<Shard>,
+        what: String,
+        reader: Reader,
+        run: impl AsyncFnOnce(&Arc<Caller>) -> Result<Result<T, Fault>, Failure>,
+    ) -> Result<T, Fault> {
+        let _under_way = self.under_way.read().await;
+        let subject = Arc::new(Subject {
+            shard: Some(shard.manifest.name.clone()),
+            category: Some(audit::Category::Read),
+            mock_mode: Some(self.source() == Source::Mock),
+            principal: Some(Scrubbed::already_scrubbed(reader.principal.as_str().to_owned())),
+            client: reader.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
+            component: Some(audit::Digest::from_bytes(shard.digest.to_bytes())),
+            ..Subject::default()
+        });
+        let asked = audit::Asked {
+            what: Crossing::Call,
+            parent: None,
+            subject: subject.clone(),
+            args_summary: Some(Scrubbed::already_scrubbed(self.door.clean_text(&what))),
+            request_bytes: None,
+        };
+        let unrecorded = |error: audit::LedgerError| {
+            tracing::error!(%error, "prompt or document withheld: it cannot be recorded");
+            Fault::Unrecorded
+        };
+        let entry = self.door.ledger().ask(asked).await.map_err(unrecorded)?;
+        let result = match self.router.admit(shard) {
+            None => Err(Fault::Busy),
+            Some(_room) => {
+                let deadline = Instant::now() + shard.rights.limits.deadline;
+                let caller = Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, reader.cancelled);
+                let caller = Arc::new(caller);
+                let ended = run(&caller).await.unwrap_or_else(|failure| Err(self.failed(shard, &failure)));
+                self.door.end_of_call(&caller).await;
+                ended
+            }
+        };
+        let ending = match &result {
+            Ok(_) => Ending::Release { facts: Facts::default() },
+            Err(fault) if fault.is_refusal() => Ending::Refuse { code: fault.code(), facts: Facts::default() },
+            Err(fault) => Ending::Fail { code: fault.code(), message: fault.recorded(), facts: Facts::default() },
+        };
+        entry.close(ending, result).await.map_err(unrecorded)?.into_inner()
+    }
+}

@@ -1,0 +1,286 @@
+//! Every host import leaves a line in the ledger. Those that do not are listed, with reasons, in
+//! `imports_without_a_line.txt`; those that do are called here by a guest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{Nexus, guest, repo};
+
+/// Imports that leave a line, with a call that does it and the kind of the line.
+fn with_a_line() -> BTreeMap<&'static str, (&'static str, &'static str, Value, &'static str)> {
+    let fetch = json!({ "method": "GET", "url": "https://graph.microsoft.com/v1.0/users", "credential": "graph" });
+    let lines = json!({ "text": "flood", "lines": 402 });
+    BTreeMap::from([
+        ("nexus:shard/egress", ("hostile", "hostile_fetch", fetch, "egress")),
+        ("nexus:shard/log", ("hostile", "hostile_log", lines.clone(), "log-suppressed")),
+        ("wasi:cli/stdout", ("standard", "standard_print", lines.clone(), "log-suppressed")),
+        ("wasi:cli/stderr", ("standard", "standard_print", lines, "log-suppressed")),
+        ("wasi:http/outgoing-handler", ("standard", "standard_fetch", over_http("/v1.0/users"), "egress")),
+    ])
+}
+
+/// The list's length. It may only become smaller.
+const MOST_WITHOUT_A_LINE: usize = 36;
+
+fn without_a_line() -> BTreeMap<String, String> {
+    let text = fs::read_to_string(repo().join("tests/spec/imports_without_a_line.txt")).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let read = |line: &str| {
+        let (name, reason) = line.split_once(' ').unwrap_or_else(|| panic!("{line}: a name and a reason"));
+        (name.to_owned(), reason.trim().to_owned())
+    };
+    let all: Vec<_> = lines.map(read).collect();
+    let by_name: BTreeMap<_, _> = all.iter().cloned().collect();
+    assert_eq!(by_name.len(), all.len(), "an interface is listed twice");
+    by_name
+}
+
+/// What became of a component that imports this and nothing else.
+#[derive(Debug, PartialEq, Eq)]
+enum Import {
+    /// It was let in, and failed later because it exports no tools.
+    Served,
+    /// The manifest would have to grant it.
+    Granted(String),
+    NotServed,
+    Unknown,
+}
+
+/// One start of Nexus tells of any number of imports: each gets a shard of its own with a component that is nothing but
+/// this import.
+fn check(interfaces: &BTreeSet<String>) -> BTreeMap<String, Import> {
+    let nexus = Nexus::new().set("cache", "cache");
+    let mut names = BTreeMap::new();
+    for (n, interface) in interfaces.iter().enumerate() {
+        let folder = nexus.path(&format!("shards/probe-{n}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("probe.wasm"), importing(interface)).unwrap();
+        let manifest = format!(
+            "[shard]\nname = \"probe-{n}\"\nversion = \"1\"\ncomponent = \"probe.wasm\"\ntools-prefix = [\"probe{n}_\"]\n"
+        );
+        fs::write(folder.join("shard.toml"), manifest).unwrap();
+        names.insert(format!("probe-{n}"), interface.clone());
+    }
+    let listed = nexus.run(&["shards", "--json"]);
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap_or_else(|_| panic!("{listed:#?}"));
+    let judged = listed["left_out"].as_array().unwrap().iter().map(|left| {
+        let interface = names[left["name"].as_str().unwrap()].clone();
+        let reason = left["reason"].as_str().unwrap();
+        let import = if reason.contains("does not fit the contract") {
+            Import::Served
+        } else if reason.contains("its manifest does not grant") {
+            Import::Granted(reason.to_owned())
+        } else if reason.contains("this version of Nexus does not serve") {
+            Import::NotServed
+        } else {
+            assert!(reason.contains("neither part of the contract"), "{interface}: {reason}");
+            Import::Unknown
+        };
+        (interface, import)
+    });
+    let judged: BTreeMap<_, _> = judged.collect();
+    assert_eq!(judged.len(), interfaces.len());
+    judged
+}
+
+/// A component with one type (an instance without exports) and one import of that type.
+fn importing(interface: &str) -> Vec<u8> {
+    let version = match interface.split_once(':') {
+        Some(("nexus", _)) => "0.1.0",
+        _ => "0.2.0",
+    };
+    let name = format!("{interface}@{version}");
+    let mut import = vec![1, 0, u8::try_from(name.len()).unwrap()];
+    import.extend(name.as_bytes());
+    // The sort `instance`, and the index of its type.
+    import.extend([5, 0]);
+    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+    component.extend([7, 3, 1, 0x42, 0]);
+    component.extend([10, u8::try_from(import.len()).unwrap()]);
+    component.extend(import);
+    component
+}
+
+/// The interfaces of the contract, by the files that define it.
+fn contract() -> BTreeSet<String> {
+    let files = fs::read_dir(repo().join("wit")).unwrap().map(|entry| entry.unwrap().path());
+    let wit = files.filter(|file| file.extension().is_some_and(|extension| extension == "wit"));
+    wit.flat_map(|file| {
+        let text = fs::read_to_string(file).unwrap();
+        let names = text.lines().filter_map(|line| line.strip_prefix("interface ")?.strip_suffix(" {"));
+        names.map(|name| format!("nexus:shard/{name}")).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// All of WASI 0.2 and what else goes by that name, whether Nexus links it or not.
+fn wasi() -> BTreeSet<String> {
+    let all = [
+        ("cli", "environment exit run stderr stdin stdout terminal-input terminal-output terminal-stderr terminal-stdin"),
+        ("cli", "terminal-stdout command"),
+        ("clocks", "monotonic-clock wall-clock timezone"),
+        ("config", "store runtime"),
+        ("blobstore", "blobstore container types"),
+        ("filesystem", "preopens types"),
+        ("http", "incoming-handler outgoing-handler types"),
+        ("io", "error poll streams"),
+        ("keyvalue", "atomics batch store"),
+        ("logging", "logging"),
+        ("messaging", "consumer producer"),
+        ("nn", "inference tensor"),
+        ("random", "insecure insecure-seed random"),
+        ("sockets", "instance-network ip-name-lookup network tcp tcp-create-socket udp udp-create-socket"),
+        ("tls", "types"),
+        ("webgpu", "webgpu"),
+    ];
+    all.iter()
+        .flat_map(|(package, names)| names.split(' ').map(move |name| format!("wasi:{package}/{name}")))
+        .collect()
+}
+
+#[test]
+fn every_import_leaves_a_line_or_is_listed_with_a_reason() {
+    let contract = contract();
+    assert!(contract.contains("nexus:shard/egress") && contract.len() > 8, "{contract:?}");
+    let judged = check(&contract.union(&wasi()).cloned().collect());
+    let (with, without) = (with_a_line(), without_a_line());
+    let mut wrong = Vec::new();
+    for (interface, import) in &judged {
+        let reason = without.get(interface).map(String::as_str);
+        let listed = (with.contains_key(interface.as_str()), reason);
+        let good = match (import, listed) {
+            (Import::Served, (true, None)) => true,
+            (Import::Served, (false, Some(reason))) => !reason.starts_with("not served"),
+            (Import::Granted(_), (true, None)) => true,
+            (Import::NotServed, (false, Some(reason))) => reason.starts_with("not served"),
+            // Of the contract everything is listed; what others call their interfaces is no concern of ours.
+            (Import::Unknown, (false, Some(reason))) => reason.starts_with("not served"),
+            (Import::Unknown, (false, None)) => !contract.contains(interface),
+            _ => false,
+        };
+        if !good {
+            wrong.push(format!("{interface}: {import:?}; has a line: {}; listed: {reason:?}", listed.0));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let unknown: Vec<_> = without.keys().filter(|name| !judged.contains_key(*name)).collect();
+    assert!(unknown.is_empty(), "listed, but no such interface: {unknown:?}");
+    assert!(without.len() <= MOST_WITHOUT_A_LINE, "the list of exceptions grew to {}", without.len());
+    assert!(without.values().all(|reason| reason.len() > 5), "{without:?}");
+}
+
+#[test]
+fn what_leaves_leaves_a_line() {
+    for (interface, (name, tool, arguments, kind)) in with_a_line() {
+        assert_imports(&guest(name), interface);
+        let nexus = Nexus::new().with_guest(name);
+        let called = nexus.call(tool, arguments);
+        assert_eq!(called.answer["complete"], true, "{called:#?}");
+        let ledger = nexus.ledger();
+        let lines = ledger.iter().filter(|line| line["kind"] == kind && line["parent_id"] == called.answer["event_id"]);
+        assert!(lines.count() > 0, "{interface}: {ledger:#?}");
+    }
+}
+
+/// The component really imports it: the line is this import's doing.
+fn assert_imports(folder: &Path, interface: &str) {
+    let nexus = Nexus::new().with_shard(folder);
+    let listed: Value = serde_json::from_str(&nexus.run(&["shards", "--json"]).stdout).unwrap();
+    let imports = listed["shards"][0]["imports"].as_array().unwrap();
+    let is_this = |import: &Value| import.as_str().unwrap().split('@').next() == Some(interface);
+    assert!(imports.iter().any(is_this), "{interface} is not among {imports:?}");
+}
+
+fn over_http(path: &str) -> Value {
+    let headers = json!([{ "name": "nexus-credential", "value": "graph" }]);
+    json!({ "method": "GET", "authority": "graph.microsoft.com", "path": path, "headers": headers })
+}
+
+#[test]
+fn wasi_http_ends_in_the_same_door() {
+    let nexus = Nexus::new().with_guest("standard");
+    let server = nexus.serve();
+    let client = server.client();
+    let fetch = |arguments: Value| client.call("standard_fetch", arguments)["structuredContent"].clone();
+
+    let granted = fetch(over_http("/v1.0/users?$top=1"));
+    assert_eq!(granted["status"], 200, "{granted:#}");
+    assert!(granted["body"].as_str().unwrap().contains("Alice Johnson"), "{granted:#}");
+
+    let header = |name: &str, value: &str| {
+        let mut arguments = over_http("/v1.0/users");
+        arguments["headers"].as_array_mut().unwrap().push(json!({ "name": name, "value": value }));
+        arguments
+    };
+    let with = |key: &str, value: &str| {
+        let mut arguments = over_http("/v1.0/users");
+        arguments[key] = json!(value);
+        arguments
+    };
+    const DENIED: &str = "HttpRequestDenied";
+    const MALFORMED: &str = "HttpRequestUriInvalid";
+    for (arguments, error, code) in [
+        (over_http("/v1.0/groups"), DENIED, "not-granted"),
+        (over_http("/v1.0/users?$filter=x"), DENIED, "not-granted"),
+        (over_http("/v1.0/users/%2e%2e/groups"), MALFORMED, "malformed"),
+        (over_http("/v1.0//users"), MALFORMED, "malformed"),
+        (with("authority", "evil.test"), DENIED, "not-granted"),
+        (with("authority", "graph.microsoft.com:8443"), DENIED, "not-granted"),
+        (with("authority", "169.254.169.254"), DENIED, "not-granted"),
+        (with("method", "DELETE"), DENIED, "not-granted"),
+        (with("method", "TRACE"), MALFORMED, "malformed"),
+        (with("body", "x"), MALFORMED, "malformed"),
+        (header("nexus-credential", "other"), MALFORMED, "malformed"),
+        (header("authorization", "Basic dXNlcjpwYXNzd29yZA=="), MALFORMED, "malformed"),
+        (header("cookie", "a=b"), MALFORMED, "malformed"),
+        (header("x-forwarded-host", "evil.test"), MALFORMED, "malformed"),
+        (header("x-note", "AKIAIOSFODNN7EXAMPLE"), DENIED, "leak"),
+    ] {
+        let refused = fetch(arguments.clone());
+        let told = refused["error"].as_str().unwrap_or_else(|| panic!("{arguments}: {refused:#}"));
+        assert!(told.contains(error), "{arguments}: {told}");
+        let ledger = nexus.ledger();
+        let last = ledger.iter().rfind(|line| line["kind"] == "egress" && line["phase"] == "ended").unwrap();
+        assert_eq!(last["refusal"], code, "{arguments}: {last}");
+    }
+    let sent = nexus.ledger().iter().filter(|line| !line["upstream_status"].is_null() && line["kind"] == "egress").count();
+    assert_eq!(sent, 1);
+}
+
+#[test]
+fn wasi_reaches_no_file_no_socket_no_name_and_no_variable() {
+    // Variables that are there and must not be seen.
+    let nexus = Nexus::new().with_guest("standard").env("HOME", "/home/somebody").env("ENTRA_CLIENT_SECRET", "a-secret-value");
+    let called = nexus.call("standard_look", json!({}));
+    let seen = called.data();
+    for (what, nothing) in [
+        ("folders", json!([])),
+        ("environment", json!([])),
+        ("arguments", json!([])),
+        ("working_directory", json!(null)),
+        ("tcp", json!("access-denied")),
+        ("udp", json!("access-denied")),
+        ("lookup", json!("permanent-resolver-failure")),
+        // These are real: nothing can be reached through them.
+        ("passes", json!(true)),
+        ("random", json!(true)),
+    ] {
+        assert_eq!(seen[what], nothing, "{what}: {seen:#}");
+    }
+    assert!(seen["seconds"].as_u64().unwrap() > 1_700_000_000, "{seen:#}");
+    assert_eq!(called.answer["crossings"], json!([]));
+}
+
+#[test]
+fn what_a_program_prints_becomes_log_lines() {
+    let nexus = Nexus::new().with_guest("standard");
+    let called = nexus.call("standard_print", json!({ "text": "Authorization: Bearer c2VjcmV0LXRva2Vu", "lines": 2 }));
+    let lines: Vec<_> = called.ran.stderr.lines().filter(|line| line.contains("uthorization")).collect();
+    assert_eq!(lines.len(), 2, "{called:#?}");
+    assert!(lines[0].contains("INFO") && lines[1].contains("WARN"), "{lines:?}");
+    assert!(!called.ran.stderr.contains("c2VjcmV0"), "{}", called.ran.stderr);
+    assert!(!called.ran.stdout.contains("uthorization"), "{}", called.ran.stdout);
+}
