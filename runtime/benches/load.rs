@@ -76,7 +76,10 @@ async fn serve_nexus(folder: &std::path::Path, stop: CancellationToken) -> Socke
     };
     let (tell, told) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
-        mcp::serve_http(host, options, stop, |address| drop(tell.send(address))).await.unwrap();
+        let ready = |address| {
+            let _ = tell.send(address);
+        };
+        mcp::serve_http(host, options, stop, ready).await.unwrap();
     });
     told.await.unwrap()
 }
