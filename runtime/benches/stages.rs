@@ -3,11 +3,16 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::sync::Arc;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use nexus::audit::{Asked, Crossing, Ending, Facts};
-use nexus::names::{CredentialName, ToolName};
+use nexus::egress::{Caller, Door};
+use nexus::names::ToolName;
 use nexus::outbound::{GuestRequest, Outbound};
 use nexus::policy::Grants;
+use nexus::shard::CallContext;
+use nexus::wire::Wire;
 use support::{TOOL, asked, host, ledger, manifest, mock, native, request, scrubber};
 use tokio::runtime::Runtime;
 
@@ -18,7 +23,7 @@ fn outbound() -> GuestRequest {
         url: format!("https://graph.microsoft.com/v1.0/users?{}", query.collect::<Vec<_>>().join("&")),
         headers: vec![("accept".into(), b"application/json".to_vec())],
         body: Vec::new(),
-        credential: Some(CredentialName::parse("graph").unwrap().to_string()),
+        credential: Some("graph".into()),
     }
 }
 
@@ -30,8 +35,9 @@ fn stages(bench: &mut Criterion) {
     let scrubber = scrubber();
     let upstream = mock(Vec::new());
 
+    let asked_for = outbound();
     bench.bench_function("policy: read and judge one request", |b| {
-        b.iter(|| grants.permit(Some(&tool), Outbound::parse(outbound()).unwrap()).unwrap());
+        b.iter(|| grants.permit(Some(&tool), Outbound::parse(asked_for.clone()).unwrap()).unwrap());
     });
     let permit = grants.permit(Some(&tool), Outbound::parse(outbound()).unwrap()).unwrap();
     bench.bench_function("scan: look for secrets in the request", |b| b.iter(|| scrubber.leak(permit.outbound())));
@@ -59,6 +65,7 @@ fn stages(bench: &mut Criterion) {
             });
         });
     }
+    guest(bench, &runtime);
     bench.bench_function("mock upstream: answer", |b| {
         b.to_async(&runtime).iter(async || upstream.send(&request()).await.unwrap());
     });
@@ -77,6 +84,22 @@ fn stages(bench: &mut Criterion) {
             });
         });
     }
+}
+
+/// A store, an instance, one call that does next to nothing, and their end.
+fn guest(bench: &mut Criterion, runtime: &Runtime) {
+    let folder = tempfile::tempdir_in(support::repo().join("target")).unwrap();
+    let door = Arc::new(Door::new(ledger(folder.path(), false), Wire::Mock(mock(Vec::new())), scrubber()));
+    let shard = runtime.block_on(support::shard(&door, support::built("guests/hostile")));
+    let tool = ToolName::parse("hostile_echo").unwrap();
+    let arguments = r#"{"text":"hello"}"#.to_owned();
+    bench.bench_function("guest: fresh instance, one small call", |b| {
+        b.to_async(runtime).iter(async || {
+            let caller = Arc::new(Caller::nobody(shard.rights.clone()));
+            let context = CallContext { call_id: String::new(), remaining_ms: 1000, resumed: None };
+            shard.call(&door, &caller, &tool, &arguments, context).await.unwrap().unwrap()
+        });
+    });
 }
 
 criterion_group! {

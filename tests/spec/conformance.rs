@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::upstream::nobody;
-use crate::support::{Nexus, Ran, guest, repo};
+use crate::support::{Nexus, Ran, repo};
 
 /// What `./bootstrap test` installs. Without it there is nothing to see here, and that is a failure.
 fn tool(path: &str) -> PathBuf {
@@ -17,12 +17,9 @@ fn tool(path: &str) -> PathBuf {
     file
 }
 
-/// The guest with the suite's fixtures. Its prompts and resources are kept out of its manifest: the host serves tools.
+/// The guest with the suite's fixtures.
 fn fixtures() -> Nexus {
-    Nexus::new().with_shard_as(&guest("conformance"), "conformance", |manifest| {
-        let keys = manifest.lines().filter(|line| !["[prompts]", "[resources]"].contains(line));
-        keys.map(|line| format!("{line}\n")).collect()
-    })
+    Nexus::new().with_guest("conformance")
 }
 
 /// What the suite says of each scenario, `✓ tools-list: 4 passed, 0 failed`, when nothing failed but what is listed in
@@ -63,6 +60,13 @@ fn the_conformance_suite_passes_for_2026_07_28() {
             "tools-call-error",
             "tools-call-with-progress",
             "server-sse-multiple-streams",
+            "resources-list",
+            "resources-read-text",
+            "resources-read-binary",
+            "sep-2164-resource-not-found",
+            "prompts-list",
+            "prompts-get-simple",
+            "prompts-get-with-args",
             "dns-rebinding-protection",
             "input-required-result-basic-elicitation",
             "input-required-result-request-state",
@@ -94,7 +98,12 @@ fn the_conformance_suite_passes_for_2025_11_25() {
             "tools-call-error",
             "tools-call-with-progress",
             "server-sse-multiple-streams",
-            "server-sse-polling",
+            "resources-list",
+            "resources-read-text",
+            "resources-read-binary",
+            "prompts-list",
+            "prompts-get-simple",
+            "prompts-get-with-args",
             "server-session-lifecycle",
             "dns-rebinding-protection",
             "json-schema-2020-12",

@@ -363,9 +363,7 @@ fn a_method_is_granted_by_its_name() {
         ["get", "Get", "GET ", " GET", "GET\r\n", "CONNECT", "TRACE", "OPTIONS", "PROPFIND", "G\u{415}T", ""]
             .map(|method| row(method, "malformed")),
     );
-    let body = |method: &str| {
-        json!({ "method": method, "url": "https://graph.microsoft.com/v1.0/users", "credential": "graph", "body": "{}" })
-    };
+    let body = |method: &str| json!({ "method": method, "url": "https://graph.microsoft.com/v1.0/users", "credential": "graph", "body": "{}" });
     check([(body("GET"), "malformed"), (body("HEAD"), "malformed"), (body("POST"), "not-granted")]);
 }
 
@@ -477,7 +475,8 @@ fn a_denial_suggests_the_lines_that_allow_just_that_request() {
     let plain = Nexus::new().with_guest("hostile");
     for request in &denied {
         let suggestion = suggestion(&plain, request).unwrap_or_else(|| panic!("{request} was not denied"));
-        let allowing = Nexus::new().with_shard_as(&guest("hostile"), "hostile", |manifest| manifest + "\n" + &suggestion);
+        let allowing =
+            Nexus::new().with_shard_as(&guest("hostile"), "hostile", |manifest| manifest + "\n" + &suggestion);
         for other in &denied {
             let allowed = self::suggestion(&allowing, other).is_none();
             assert_eq!(allowed, other == request, "with\n{suggestion}\nfor {request}: {other}");
@@ -554,7 +553,10 @@ fn a_field_that_a_grant_does_not_keep_is_not_in_the_reply() {
 fn the_ledger_has_hosts_and_templates_and_no_query() {
     let nexus = Nexus::new().with_guest("hostile");
     nexus.call("hostile_fetch", asked("https://graph.microsoft.com/v1.0/users?$select=displayName&$top=1"));
-    nexus.call("hostile_fetch", asked("https://graph.microsoft.com/v1.0/users/grace.lee@nexus.corp?$select=mobilePhone"));
+    nexus.call(
+        "hostile_fetch",
+        asked("https://graph.microsoft.com/v1.0/users/grace.lee@nexus.corp?$select=mobilePhone"),
+    );
     let text = fs::read_to_string(nexus.ledger_file()).unwrap();
     assert!(text.contains("/v1.0/users"), "{text}");
     for private in ["grace.lee", "displayName", "mobilePhone", "$select"] {

@@ -124,7 +124,10 @@ fn of_two_shards_that_claim_the_same_names_neither_serves() {
         let left_out = left_out(&nexus);
         assert_eq!(left_out.len(), 2, "{left_out:?}");
         for said in reasons {
-            assert!(left_out.iter().any(|left| left["reason"].as_str().unwrap().contains(said)), "{said}: {left_out:?}");
+            assert!(
+                left_out.iter().any(|left| left["reason"].as_str().unwrap().contains(said)),
+                "{said}: {left_out:?}"
+            );
         }
         assert_eq!(nexus.call("hostile_echo", json!({ "text": "x" })).error(), "unknown-tool");
         assert_eq!(nexus.call("c_count_users", json!({})).data()["count"], 5);

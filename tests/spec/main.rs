@@ -14,13 +14,17 @@
 mod support;
 
 mod call;
+mod cli;
 mod contained;
 mod door;
 mod guests;
+mod impossible;
 mod imports;
 mod live;
 mod loading;
+mod policy_matrix;
 mod secrets;
+mod structure;
 mod ledger;
 mod conformance;
 mod mcp;

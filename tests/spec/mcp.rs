@@ -20,12 +20,6 @@ fn patient() -> Nexus {
     })
 }
 
-fn conformance() -> Nexus {
-    Nexus::new().with_shard_as(&guest("conformance"), "conformance", |manifest| {
-        manifest.replace("[prompts]\n", "").replace("[resources]\n", "")
-    })
-}
-
 #[test]
 fn the_tools_are_listed_as_approved_and_in_the_same_order_everywhere() {
     let nexus = Nexus::identity();
@@ -79,8 +73,8 @@ fn a_result_fits_its_schema_and_says_where_it_is_from() {
         assert_eq!(line["complete"], meta["nexus/complete"], "{name}");
         assert_eq!(tool["_meta"]["nexus/category"], "read");
     }
-    assert_eq!(nexus.ledger()[1]["principal"], "loopback");
-    assert_eq!(nexus.ledger()[1]["client"], "spec/1");
+    let calls = nexus.ledger().into_iter().filter(|line| line["kind"] == "call");
+    assert!(calls.into_iter().all(|line| line["principal"] == "loopback" && line["client"] == "spec/1"));
 }
 
 #[test]
@@ -237,9 +231,12 @@ fn a_body_has_a_limit() {
         let arguments = json!({ "user_id_or_upn": "x".repeat(bytes) });
         let body = request(1, "tools/call", json!({ "name": "entra_get_user", "arguments": arguments })).to_string();
         let headers = [("mcp-protocol-version", LATEST), ("mcp-method", "tools/call"), ("mcp-name", "entra_get_user")];
-        client.post(&headers, body.as_bytes()).status
+        client.try_post(&headers, body.as_bytes()).map(|reply| reply.status)
     };
-    assert_eq!((call(100_000), call(5 << 20)), (200, 413));
+    // The server does not read to the end, so the client may find the connection closed before it finds the answer.
+    assert!(matches!(call(5 << 20), Ok(413) | Err(_)));
+    assert!(!nexus.ledger().iter().any(|line| line["kind"] == "call"), "it became a call");
+    assert_eq!(call(100_000).unwrap(), 200);
 }
 
 /// The status of an answer to a request with these header lines, sent byte by byte as they stand here.
@@ -334,7 +331,8 @@ fn a_token_is_asked_of_everybody_and_kept_to_its_owner() {
         ("mcp-name", "entra_list_users"),
     ];
     assert_eq!(client.post(&headers, call.as_bytes()).status, 200);
-    assert_eq!(nexus.ledger()[1]["principal"], "token");
+    let call = nexus.ledger().into_iter().find(|line| line["kind"] == "call").unwrap();
+    assert_eq!(call["principal"], "token");
     assert!(!server.log().contains(token) && !fs::read_to_string(nexus.ledger_file()).unwrap().contains(token));
 }
 
@@ -435,7 +433,7 @@ fn a_client_that_goes_away_takes_its_call_with_it() {
 
 #[test]
 fn progress_comes_in_order_and_before_the_result() {
-    let nexus = conformance();
+    let nexus = Nexus::new().with_guest("conformance");
     let params = json!({ "name": "test_tool_with_progress", "arguments": {}, "_meta": { "progressToken": "p-1" } });
     let over_http = {
         let server = nexus.serve();

@@ -12,7 +12,7 @@ use nexus::audit::{Ledger, Options};
 use nexus::call::{Asked, Clock, Host, Principal};
 use nexus::egress::{Door, Rights};
 use nexus::manifest::{Manifest, Values};
-use nexus::names::SettingName;
+use nexus::names::{CredentialName, SettingName};
 use nexus::outbound::{Host as Destination, Scheme};
 use nexus::policy::Grants;
 use nexus::redact::Scrubber;
@@ -44,12 +44,17 @@ impl Values for Tenant {
 }
 
 pub fn manifest() -> Manifest {
-    let file = repo().join("target/shards/identity/shard.toml");
-    Manifest::read(&file, &Tenant).expect("run `just build-shards` first")
+    built("shards/identity")
+}
+
+/// A shard or guest as `just build-shards build-guests` leaves it.
+pub fn built(folder: &str) -> Manifest {
+    let file = repo().join("target").join(folder).join("shard.toml");
+    Manifest::read(&file, &Tenant).expect("run `just build-shards build-guests` first")
 }
 
 pub fn mock(faults: Vec<Fault>) -> Mock {
-    Mock::load(MockOptions { faults, ..MockOptions::new(repo().join("mock-data")) }).unwrap()
+    Mock::load(MockOptions { faults, ..MockOptions::new(repo().join("runtime/benches/upstream")) }).unwrap()
 }
 
 /// Twenty secrets to look for, as a host with all its shards live would have.
@@ -77,10 +82,13 @@ pub async fn host(folder: &Path, durable: bool, faults: Vec<Fault>) -> Arc<Host>
     let mock = mock(faults);
     let clock = Clock::Fixed(mock.now().parse().unwrap());
     let door = Arc::new(Door::new(ledger(folder, durable), Wire::Mock(mock), scrubber()));
-    let engine = engine().unwrap();
-    let cache = Cache::open(&repo().join("target/bench-cache")).unwrap();
-    let shard = Shard::load(&engine, Some(&cache), &door, manifest(), rights).await.unwrap();
+    let shard = shard(&door, manifest()).await;
     Arc::new(Host::new(Router::new(vec![Arc::new(shard)], Vec::new()), door, clock))
+}
+
+pub async fn shard(door: &Arc<Door>, manifest: Manifest) -> Shard {
+    let cache = Cache::open(&repo().join("target/bench-cache")).unwrap();
+    Shard::load(&engine().unwrap(), Some(&cache), door, manifest, rights).await.unwrap()
 }
 
 pub fn asked() -> Asked {
@@ -108,7 +116,7 @@ pub fn request() -> Request {
         query: vec![("$select".into(), select.into()), ("$top".into(), "10".into())],
         headers: HeaderMap::new(),
         body: bytes::Bytes::new(),
-        credential: manifest().credentials.keys().next().cloned(),
+        credential: Some(CredentialName::parse("graph").unwrap()),
     }
 }
 

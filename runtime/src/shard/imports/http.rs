@@ -43,7 +43,11 @@ impl WasiHttpHooks for Hooks {
 async fn cross(door: &Door, caller: &Caller, request: http::Request<WasiBody>) -> Sent {
     let (mut parts, body) = request.into_parts();
     let body = Limited::new(body, outbound::MAX_BODY).collect().await.map_err(|_| Error::HttpRequestBodySize(None))?;
-    let credential = parts.headers.remove(CREDENTIAL).and_then(|value| value.to_str().ok().map(str::to_owned));
+    // Two of them, or one that is no text, is no credential's name, so the door refuses it as malformed.
+    let named: Vec<_> =
+        parts.headers.get_all(&CREDENTIAL).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let credential = (!named.is_empty()).then(|| named.join(","));
+    parts.headers.remove(&CREDENTIAL);
     // The host measures the body itself, and the length was checked against it before it came here.
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.remove(HOST);
