@@ -1,5 +1,13 @@
 //! Where the time of one call goes: each stage by itself, the whole call, and the same tool as a native function.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a benchmark ends where it is wrong, and prints"
+)]
+
 #[path = "support/mod.rs"]
 mod support;
 

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::names::{ShardName, ToolName};
-use crate::tool::{Document, Prompt, Tool};
 use crate::shard::{MAX_CALLS, Shard};
+use crate::tool::{Document, Prompt, Tool};
 
 /// Calls of one shard under way at once. One shard cannot take the whole host.
 const MAX_CALLS_OF_A_SHARD: usize = MAX_CALLS as usize / 2;
@@ -175,7 +175,8 @@ fn rivalry(shard: &Shard, other: &Shard) -> Option<String> {
 fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Route)>, String> {
     let route = |tool: &Tool| {
         let validator = |which: &str, schema: &Value| {
-            schema_validator(schema).map_err(|error| format!("tool {}: {which} is not a JSON Schema: {error}", tool.name))
+            schema_validator(schema)
+                .map_err(|error| format!("tool {}: {which} is not a JSON Schema: {error}", tool.name))
         };
         let route = Route {
             shard: shard.clone(),

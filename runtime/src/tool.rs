@@ -49,6 +49,8 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Output {
     pub data: Option<Value>,
+    /// `data` as the shard wrote it.
+    pub written: Option<String>,
     pub content: Vec<Content>,
     /// False when anything that was asked for is missing; a note says what.
     pub complete: bool,

@@ -62,7 +62,9 @@ impl Nexus {
         set("shards", vec!["shards"].into());
         set("ledger", "ledger.jsonl".into());
         set("cache", repo().join("target/test-cache").display().to_string().into());
-        let upstreams = toml::Table::from_iter([("data", repo().join("mock-data").display().to_string())].map(|(k, v)| (k.to_owned(), v.into())));
+        let upstreams = toml::Table::from_iter(
+            [("data", repo().join("mock-data").display().to_string())].map(|(k, v)| (k.to_owned(), v.into())),
+        );
         set("mock-upstreams", upstreams.into());
         Self { dir, settings, env: BTreeMap::new() }
     }
@@ -100,7 +102,8 @@ impl Nexus {
     /// A value at a dotted path of the settings file.
     pub fn set(mut self, path: &str, value: impl Into<toml::Value>) -> Self {
         let mut table = &mut self.settings;
-        let (folders, key) = path.rsplit_once('.').map_or((Vec::new(), path), |(folders, key)| (folders.split('.').collect(), key));
+        let (folders, key) =
+            path.rsplit_once('.').map_or((Vec::new(), path), |(folders, key)| (folders.split('.').collect(), key));
         for folder in folders {
             table = table.entry(folder).or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap();
         }

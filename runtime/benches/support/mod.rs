@@ -1,8 +1,12 @@
-#![allow(unreachable_pub, reason = "shared by several benchmarks")]
 //! What both benchmarks share: a host in this process, and the same tool as a native function.
 
-#![allow(dead_code, reason = "each benchmark uses a part of it")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark that cannot run ends")]
+#![allow(dead_code, unreachable_pub, reason = "each benchmark uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark ends where it is wrong"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +63,8 @@ pub fn mock(faults: Vec<Fault>) -> Mock {
 
 /// Twenty secrets to look for, as a host with all its shards live would have.
 pub fn scrubber() -> Scrubber {
-    let secrets: Vec<_> = (0..20).map(|n| SecretValue::new(format!("bench-secret-{n:02}-Zx9~{n}kQ7")).unwrap()).collect();
+    let secrets: Vec<_> =
+        (0..20).map(|n| SecretValue::new(format!("bench-secret-{n:02}-Zx9~{n}kQ7")).unwrap()).collect();
     Scrubber::new(&secrets)
 }
 

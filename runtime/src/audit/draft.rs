@@ -170,10 +170,7 @@ impl Draft {
         let length = context.len();
         let mut fields = Fields(context);
         rest(&mut fields);
-        Self {
-            fields: fields.0,
-            context: length,
-        }
+        Self { fields: fields.0, context: length }
     }
 
     /// The comma-separated fields, without braces.
@@ -183,10 +180,7 @@ impl Draft {
 }
 
 impl Fields {
-    #[expect(
-        clippy::expect_used,
-        reason = "numbers and text always have a JSON form, and a Vec takes every byte"
-    )]
+    #[expect(clippy::expect_used, reason = "numbers and text always have a JSON form, and a Vec takes every byte")]
     fn put(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) {
         if !self.0.is_empty() {
             self.0.push(b',');
@@ -214,14 +208,7 @@ impl Fields {
     }
 
     fn destination(&mut self, to: Option<&Destination>) {
-        let Some(Destination {
-            scheme,
-            host,
-            port,
-            method,
-            template,
-        }) = to
-        else {
+        let Some(Destination { scheme, host, port, method, template }) = to else {
             return;
         };
         let mut inner = Fields(Vec::with_capacity(128));
@@ -236,16 +223,7 @@ impl Fields {
     }
 
     fn facts(&mut self, facts: &Facts) {
-        let Facts {
-            to,
-            upstream_status,
-            request_bytes,
-            reply_bytes,
-            rows,
-            complete,
-            redactions,
-            result,
-        } = facts;
+        let Facts { to, upstream_status, request_bytes, reply_bytes, rows, complete, redactions, result } = facts;
         self.destination(to.as_ref());
         self.some("upstream_status", upstream_status.as_ref());
         self.some("request_bytes", request_bytes.as_ref());

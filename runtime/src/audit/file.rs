@@ -37,13 +37,7 @@ impl LedgerFile {
     pub(super) fn new(file: File, path: &Path, danger_unsynced: bool) -> io::Result<Self> {
         let there = file.metadata()?;
         let (device, inode) = (there.dev(), there.ino());
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            device,
-            inode,
-            danger_unsynced,
-        })
+        Ok(Self { file, path: path.to_owned(), device, inode, danger_unsynced })
     }
 }
 
@@ -62,11 +56,7 @@ impl Sink for LedgerFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if self.danger_unsynced {
-            Ok(())
-        } else {
-            self.file.sync_data()
-        }
+        if self.danger_unsynced { Ok(()) } else { self.file.sync_data() }
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {

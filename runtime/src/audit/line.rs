@@ -1,7 +1,7 @@
 //! What a line says, in types. No field is a bare `String`.
 
-use std::fmt;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -207,15 +207,7 @@ impl Crossing {
 impl Note {
     pub fn new(event: Event) -> Self {
         let subject = Arc::default();
-        Self {
-            event,
-            parent: None,
-            subject,
-            args_summary: None,
-            count: None,
-            bytes: None,
-            digest: None,
-        }
+        Self { event, parent: None, subject, args_summary: None, count: None, bytes: None, digest: None }
     }
 }
 

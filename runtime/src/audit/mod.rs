@@ -149,9 +149,7 @@ impl Ledger {
             let note = Note {
                 bytes: Some(torn.bytes),
                 digest: Some(torn.digest),
-                ..Note::new(Event::Admin {
-                    code: "torn-tail-quarantined",
-                })
+                ..Note::new(Event::Admin { code: "torn-tail-quarantined" })
             };
             writer.write_now(note)?;
         }
@@ -167,14 +165,8 @@ impl Ledger {
                 let queue = Arc::clone(&queue);
                 move || writer.run(&queue)
             })
-            .map_err(|source| LedgerError::Open {
-                path,
-                source: Arc::new(source),
-            })?;
-        Ok(Self(Arc::new(Handle {
-            queue,
-            thread: Some(thread),
-        })))
+            .map_err(|source| LedgerError::Open { path, source: Arc::new(source) })?;
+        Ok(Self(Arc::new(Handle { queue, thread: Some(thread) })))
     }
 
     /// Records that something is about to happen. It may happen once this returns.
@@ -186,14 +178,7 @@ impl Ledger {
         let context = draft::context(event_id, asked.what.kind(), asked.parent, &asked.subject);
         let draft = Draft::asked(&context, &asked, queue.now());
         let queue_of_entry = Arc::clone(queue);
-        let entry = Entry {
-            queue: queue_of_entry,
-            event_id,
-            seq: 0,
-            context,
-            asked_at: Instant::now(),
-            open: false,
-        };
+        let entry = Entry { queue: queue_of_entry, event_id, seq: 0, context, asked_at: Instant::now(), open: false };
         let (done, answer) = oneshot::channel();
         queue.push_if_room(Request::Ask { draft, entry, done })?;
         answer.await.map_err(|_| LedgerError::Closed)?
@@ -233,13 +218,7 @@ impl Entry {
         let (done, answer) = oneshot::channel();
         self.queue.push(Request::End { draft, done })?;
         let seq = answer.await.map_err(|_| LedgerError::Closed)??;
-        Ok(Released {
-            value,
-            position: Position {
-                event_id: self.event_id,
-                seq,
-            },
-        })
+        Ok(Released { value, position: Position { event_id: self.event_id, seq } })
     }
 
     fn take_context(&mut self) -> Vec<u8> {
@@ -253,12 +232,7 @@ impl Drop for Entry {
         if !self.open {
             return;
         }
-        let draft = Draft::abandoned(
-            self.take_context(),
-            None,
-            self.queue.now(),
-            Some(self.asked_at.elapsed()),
-        );
+        let draft = Draft::abandoned(self.take_context(), None, self.queue.now(), Some(self.asked_at.elapsed()));
         if self.queue.push(Request::Abandon { draft }).is_err() {
             tracing::warn!(event_id = %self.event_id, seq = self.seq, "an entry stays open: the ledger is closed");
         }
@@ -289,19 +263,12 @@ impl Options {
     /// leads here.
     #[doc(hidden)]
     pub fn danger_unsynced(self) -> Self {
-        Self {
-            danger_unsynced: true,
-            ..self
-        }
+        Self { danger_unsynced: true, ..self }
     }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            waiting: 1024,
-            clock: Timestamp::now,
-            danger_unsynced: false,
-        }
+        Self { waiting: 1024, clock: Timestamp::now, danger_unsynced: false }
     }
 }

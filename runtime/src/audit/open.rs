@@ -35,26 +35,16 @@ const FARTHEST: u64 = 64 << 20;
 const NEAREST: u64 = 64 << 10;
 
 pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError> {
-    let path = &resolve(path).map_err(|source| LedgerError::Open {
-        path: path.to_owned(),
-        source: Arc::new(source),
-    })?;
+    let path =
+        &resolve(path).map_err(|source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) })?;
     let folder = folder_of(path);
-    let failed = |source| LedgerError::Open {
-        path: path.clone(),
-        source: Arc::new(source),
-    };
+    let failed = |source| LedgerError::Open { path: path.clone(), source: Arc::new(source) };
     // Not a device, nor a pipe, which would wait for a reader.
     if path.exists() && !path.is_file() {
         return Err(LedgerError::NotALedger { path: path.clone() });
     }
     let lock = lock(path)?;
-    let mut file = private()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)
-        .map_err(failed)?;
+    let mut file = private().read(true).append(true).create(true).open(path).map_err(failed)?;
     let there = file.metadata().map_err(failed)?;
     let end = find_end(&mut file, there.len(), path)?;
     if there.permissions().mode() & 0o077 != 0 {
@@ -68,17 +58,9 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError
         None
     };
     // The file's own name has to outlive a crash too.
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     let sink = Box::new(LedgerFile::new(file, path, options.danger_unsynced).map_err(failed)?);
-    Ok(Opened {
-        path: path.clone(),
-        sink,
-        lock,
-        end,
-        torn,
-    })
+    Ok(Opened { path: path.clone(), sink, lock, end, torn })
 }
 
 /// Makes the folder, and follows links: whichever name a ledger goes by, its lock is one.
@@ -101,15 +83,8 @@ fn folder_of(path: &Path) -> &Path {
 
 /// The lock is on a file beside the ledger, which stays where it is when the ledger is moved or replaced.
 fn lock(path: &Path) -> Result<File, LedgerError> {
-    let failed = |source| LedgerError::Open {
-        path: path.to_owned(),
-        source: Arc::new(source),
-    };
-    let lock = private()
-        .write(true)
-        .create(true)
-        .open(beside(path, ".lock"))
-        .map_err(failed)?;
+    let failed = |source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) };
+    let lock = private().write(true).create(true).open(beside(path, ".lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(LedgerError::InUse { path: path.to_owned() }),
@@ -118,10 +93,7 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
 }
 
 fn find_end(file: &mut File, length: u64, path: &Path) -> Result<End, LedgerError> {
-    let failed = |source| LedgerError::Open {
-        path: path.to_owned(),
-        source: Arc::new(source),
-    };
+    let failed = |source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) };
     let mut reach = NEAREST;
     loop {
         let start = length.saturating_sub(reach);
@@ -133,10 +105,7 @@ fn find_end(file: &mut File, length: u64, path: &Path) -> Result<End, LedgerErro
             Err(Lost::Farther) if reach < FARTHEST => reach *= 8,
             Err(Lost::Farther | Lost::Foreign) => return Err(LedgerError::NotALedger { path: path.to_owned() }),
             Err(Lost::Unchained(seq)) => {
-                return Err(LedgerError::BrokenChain {
-                    path: path.to_owned(),
-                    seq,
-                });
+                return Err(LedgerError::BrokenChain { path: path.to_owned(), seq });
             }
         }
     }
@@ -173,11 +142,7 @@ fn last_good(tail: &[u8], start: u64) -> Result<End, Lost> {
             Ok(link) => {
                 follows(&link, before, start)?;
                 let next = link.seq.checked_add(1).ok_or(Lost::Unchained(link.seq))?;
-                return Ok(End {
-                    length,
-                    next,
-                    prev: Hash::leaf(line),
-                });
+                return Ok(End { length, next, prev: Hash::leaf(line) });
             }
             Err(_) if serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok() => return Err(Lost::Foreign),
             Err(_) => {}
@@ -188,11 +153,7 @@ fn last_good(tail: &[u8], start: u64) -> Result<End, Lost> {
 fn follows(link: &Link, before: &[u8], start: u64) -> Result<(), Lost> {
     let unchained = Lost::Unchained(link.seq);
     let Some((line, earlier)) = last_line(before) else {
-        return if link.seq == 1 && link.prev == Hash::NONE {
-            Ok(())
-        } else {
-            Err(unchained)
-        };
+        return if link.seq == 1 && link.prev == Hash::NONE { Ok(()) } else { Err(unchained) };
     };
     if earlier.is_empty() && start > 0 {
         return Err(Lost::Farther);
@@ -223,19 +184,13 @@ fn quarantine(file: &mut File, path: &Path, folder: &Path, length: u64, options:
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
     let stamp = (options.clock)().strftime("%Y%m%dT%H%M%S.%6fZ");
-    let mut aside = private()
-        .write(true)
-        .create_new(true)
-        .open(beside(path, &format!(".torn-{stamp}")))?;
+    let mut aside = private().write(true).create_new(true).open(beside(path, &format!(".torn-{stamp}")))?;
     aside.write_all(&tail)?;
     aside.sync_all()?;
     File::open(folder)?.sync_all()?;
     file.set_len(length)?;
     file.sync_all()?;
-    Ok(Torn {
-        bytes: tail.len() as u64,
-        digest: Digest::of(&tail),
-    })
+    Ok(Torn { bytes: tail.len() as u64, digest: Digest::of(&tail) })
 }
 
 fn private() -> OpenOptions {

@@ -19,22 +19,10 @@ pub(super) struct Queue {
 
 /// A line that waits, and who waits for it.
 pub(super) enum Request {
-    Ask {
-        draft: Draft,
-        entry: Entry,
-        done: oneshot::Sender<Result<Entry, LedgerError>>,
-    },
-    End {
-        draft: Draft,
-        done: oneshot::Sender<Result<u64, LedgerError>>,
-    },
-    Note {
-        draft: Draft,
-        done: oneshot::Sender<Result<u64, LedgerError>>,
-    },
-    Abandon {
-        draft: Draft,
-    },
+    Ask { draft: Draft, entry: Entry, done: oneshot::Sender<Result<Entry, LedgerError>> },
+    End { draft: Draft, done: oneshot::Sender<Result<u64, LedgerError>> },
+    Note { draft: Draft, done: oneshot::Sender<Result<u64, LedgerError>> },
+    Abandon { draft: Draft },
 }
 
 struct Waiting {
@@ -57,21 +45,11 @@ pub(super) struct Round {
 impl Queue {
     /// Timers are no finer than this, and a disk that fast needs no company.
     const SHORTEST: Duration = Duration::from_micros(50);
-    const LONGEST: Duration = Duration::from_micros(500);
+    const LONGEST: Duration = Duration::from_micros(1000);
 
     pub(super) fn new(room: usize, clock: fn() -> Timestamp) -> Self {
-        let waiting = Mutex::new(Waiting {
-            requests: Vec::new(),
-            wanted: 1,
-            closing: false,
-            gone: false,
-        });
-        Self {
-            waiting,
-            arrived: Condvar::new(),
-            room,
-            clock,
-        }
+        let waiting = Mutex::new(Waiting { requests: Vec::new(), wanted: 1, closing: false, gone: false });
+        Self { waiting, arrived: Condvar::new(), room, clock }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -111,16 +89,14 @@ impl Queue {
     /// Waits for requests and swaps them into `batch`. False when closing and empty.
     ///
     /// Callers of the last round, just woken, are likely to be back at once: an ask is followed by its ending. Going
-    /// without them would leave every round half full, so they get a moment, short against what a round costs.
+    /// without them would leave every round half full, so they get as long as a round takes: fewer rounds cost less than
+    /// they wait.
     pub(super) fn take(&self, batch: &mut Vec<Request>, last: &Round) -> bool {
         let mut waiting = self.lock();
         let expected = last.lines + waiting.requests.len();
         waiting.wanted = 1;
-        waiting = self
-            .arrived
-            .wait_while(waiting, Waiting::short)
-            .unwrap_or_else(PoisonError::into_inner);
-        let moment = (last.took / 4).min(Self::LONGEST);
+        waiting = self.arrived.wait_while(waiting, Waiting::short).unwrap_or_else(PoisonError::into_inner);
+        let moment = last.took.min(Self::LONGEST);
         if last.lines > 1 && moment >= Self::SHORTEST {
             waiting.wanted = expected;
             let company = self.arrived.wait_timeout_while(waiting, moment, Waiting::short);

@@ -170,18 +170,12 @@ pub fn tail(path: &Path, count: Count) -> Result<Vec<Result<Record, ReadError>>,
         offset += line.len() as u64;
     }
     let skip = lines.len().saturating_sub(count.0);
-    Ok(lines
-        .into_iter()
-        .skip(skip)
-        .map(|(offset, line)| Record::parse(offset, line.to_vec()))
-        .collect())
+    Ok(lines.into_iter().skip(skip).map(|(offset, line)| Record::parse(offset, line.to_vec())).collect())
 }
 
 /// All lines, one at a time.
 pub fn lines(path: &Path) -> Result<Lines, ReadError> {
-    Ok(Lines {
-        raw: RawLines::open(path)?,
-    })
+    Ok(Lines { raw: RawLines::open(path)? })
 }
 
 /// The first lines of entries that have no second one, oldest first: in flight, or left by a crash. Lines that cannot
@@ -212,20 +206,12 @@ pub fn open_entries(path: &Path) -> Result<Vec<Record>, ReadError> {
 /// to the last line, nor a file that was written anew from some point on: those need a checkpoint kept elsewhere.
 pub fn verify_chain(path: &Path) -> Result<Chain, VerifyError> {
     let mut raw = RawLines::open(path)?;
-    let mut chain = Chain {
-        lines: 0,
-        head: Hash::NONE,
-        torn: 0,
-    };
+    let mut chain = Chain { lines: 0, head: Hash::NONE, torn: 0 };
     for next in raw.by_ref() {
         let (offset, line) = match next {
             Ok(found) => found,
             Err(ReadError::TooLong { offset }) => {
-                return Err(VerifyError::Broken {
-                    line: chain.lines + 1,
-                    offset,
-                    source: Break::NotALine,
-                });
+                return Err(VerifyError::Broken { line: chain.lines + 1, offset, source: Break::NotALine });
             }
             Err(error @ (ReadError::Io(_) | ReadError::NotALine { .. })) => return Err(error.into()),
         };
@@ -236,11 +222,7 @@ pub fn verify_chain(path: &Path) -> Result<Chain, VerifyError> {
             Ok(_) => Ok(()),
             Err(_) => Err(Break::NotALine),
         }
-        .map_err(|source| VerifyError::Broken {
-            line: expected,
-            offset,
-            source,
-        })?;
+        .map_err(|source| VerifyError::Broken { line: expected, offset, source })?;
         chain.lines = expected;
         chain.head = Hash::leaf(&line);
     }
@@ -302,12 +284,7 @@ struct RawLines {
 
 impl RawLines {
     fn open(path: &Path) -> Result<Self, ReadError> {
-        Ok(Self {
-            from: BufReader::with_capacity(64 << 10, File::open(path)?),
-            offset: 0,
-            torn: 0,
-            ended: false,
-        })
+        Ok(Self { from: BufReader::with_capacity(64 << 10, File::open(path)?), offset: 0, torn: 0, ended: false })
     }
 
     fn read_next(&mut self) -> Result<Option<(u64, Vec<u8>)>, ReadError> {

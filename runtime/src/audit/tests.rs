@@ -51,34 +51,17 @@ fn graph() -> Destination {
 
 fn call() -> Asked {
     let args_summary = Some(scrubbed(r#"{"limit":50}"#));
-    Asked {
-        what: Crossing::Call,
-        parent: None,
-        subject: subject(),
-        args_summary,
-        request_bytes: None,
-    }
+    Asked { what: Crossing::Call, parent: None, subject: subject(), args_summary, request_bytes: None }
 }
 
 fn egress(parent: EventId) -> Asked {
     let credential = Some(CredentialName::parse("graph").unwrap());
-    let what = Crossing::Egress {
-        to: Some(graph()),
-        credential,
-    };
-    Asked {
-        what,
-        parent: Some(parent),
-        args_summary: None,
-        request_bytes: Some(12),
-        ..call()
-    }
+    let what = Crossing::Egress { to: Some(graph()), credential };
+    Asked { what, parent: Some(parent), args_summary: None, request_bytes: Some(12), ..call() }
 }
 
 fn done() -> Ending {
-    Ending::Release {
-        facts: Facts::default(),
-    }
+    Ending::Release { facts: Facts::default() }
 }
 
 fn records(path: &Path) -> Vec<Record> {
@@ -115,11 +98,7 @@ async fn a_call_and_its_crossing_leave_two_lines_each() {
     let outer = ledger.ask(call()).await.unwrap();
     let call_id = outer.event_id();
     let inner = ledger.ask(egress(call_id)).await.unwrap();
-    assert_eq!(
-        written(&path).len(),
-        2,
-        "both intents are on record before anything moved"
-    );
+    assert_eq!(written(&path).len(), 2, "both intents are on record before anything moved");
 
     let facts = Facts {
         upstream_status: Some(200),
@@ -133,25 +112,13 @@ async fn a_call_and_its_crossing_leave_two_lines_each() {
     let reply = inner.close(Ending::Release { facts }, "reply").await.unwrap();
     assert_eq!(reply.position().seq, 3);
     assert_eq!(reply.into_inner(), "reply");
-    let fail = Ending::Fail {
-        code: "trap",
-        message: Some(scrubbed("out of fuel")),
-        facts: Facts::default(),
-    };
+    let fail = Ending::Fail { code: "trap", message: Some(scrubbed("out of fuel")), facts: Facts::default() };
     let answer = outer.close(fail, ()).await.unwrap();
-    assert_eq!(
-        answer.position(),
-        Position {
-            event_id: call_id,
-            seq: 4
-        }
-    );
+    assert_eq!(answer.position(), Position { event_id: call_id, seq: 4 });
 
     assert_whole(&path, 4);
     let lines = written(&path);
-    let [call_asked, egress_asked, egress_ended, call_ended] = lines.as_slice() else {
-        panic!("{lines:?}")
-    };
+    let [call_asked, egress_asked, egress_ended, call_ended] = lines.as_slice() else { panic!("{lines:?}") };
     assert_eq!(call_asked.event_id, Some(call_id));
     assert_eq!(call_asked.kind, Some(Kind::Call));
     assert_eq!(call_asked.args_summary, Some(r#"{"limit":50}"#.into()));
@@ -161,14 +128,8 @@ async fn a_call_and_its_crossing_leave_two_lines_each() {
     assert_eq!(egress_asked.kind, Some(Kind::Egress));
     assert_eq!(egress_asked.credential.as_deref(), Some("graph"));
     let destination = egress_asked.destination.as_ref().unwrap();
-    assert_eq!(
-        (destination.host.as_str(), destination.port),
-        ("graph.microsoft.com", 443)
-    );
-    assert_eq!(
-        (destination.method.as_str(), destination.scheme.as_str()),
-        ("GET", "https")
-    );
+    assert_eq!((destination.host.as_str(), destination.port), ("graph.microsoft.com", 443));
+    assert_eq!((destination.method.as_str(), destination.scheme.as_str()), ("GET", "https"));
     assert_eq!(egress_ended.event_id, egress_asked.event_id);
     assert_eq!(egress_ended.status.as_deref(), Some("success"));
     assert_eq!(egress_ended.redactions, [("bearer".to_owned(), 2)].into());
@@ -190,33 +151,16 @@ async fn every_field_that_is_written_is_one_that_readers_know() {
     let ledger = open(&path);
     let refuse = || Ending::Refuse {
         code: "not-granted",
-        facts: Facts {
-            to: Some(graph()),
-            request_bytes: Some(1),
-            ..Facts::default()
-        },
+        facts: Facts { to: Some(graph()), request_bytes: Some(1), ..Facts::default() },
     };
     let credential = CredentialName::parse("graph").unwrap();
     for what in [
         Crossing::Call,
-        Crossing::Egress {
-            to: None,
-            credential: None,
-        },
-        Crossing::Directory {
-            to: graph(),
-            credential: Some(credential.clone()),
-        },
-        Crossing::Peer {
-            tool: ToolName::parse("ad_list_users").unwrap(),
-        },
-        Crossing::Artifact {
-            name: scrubbed("weekly.md"),
-        },
-        Crossing::Token {
-            to: graph(),
-            credential,
-        },
+        Crossing::Egress { to: None, credential: None },
+        Crossing::Directory { to: graph(), credential: Some(credential.clone()) },
+        Crossing::Peer { tool: ToolName::parse("ad_list_users").unwrap() },
+        Crossing::Artifact { name: scrubbed("weekly.md") },
+        Crossing::Token { to: graph(), credential },
     ] {
         let entry = ledger.ask(Asked { what, ..call() }).await.unwrap();
         entry.close(refuse(), ()).await.unwrap().into_inner();
@@ -228,12 +172,7 @@ async fn every_field_that_is_written_is_one_that_readers_know() {
         Event::Refused { code: "unknown-tool" },
         Event::Stop,
     ] {
-        let note = Note {
-            count: Some(3),
-            subject: subject(),
-            args_summary: call().args_summary,
-            ..Note::new(event)
-        };
+        let note = Note { count: Some(3), subject: subject(), args_summary: call().args_summary, ..Note::new(event) };
         ledger.note(note).await.unwrap();
     }
     assert_whole(&path, 17);
@@ -315,11 +254,7 @@ async fn an_ask_that_is_given_up_while_it_waits_is_recorded_as_abandoned() {
     let ledger = open(&path);
     let mut ask = Box::pin(ledger.ask(call()));
     let waker = std::task::Waker::noop();
-    assert!(
-        ask.as_mut()
-            .poll(&mut std::task::Context::from_waker(waker))
-            .is_pending()
-    );
+    assert!(ask.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
     drop(ask);
     drop(ledger);
     assert_eq!(story(&path), ["asked", "abandoned"]);
@@ -365,22 +300,13 @@ async fn a_restart_continues_the_chain_and_leaves_open_entries_open() {
     assert_eq!(ledger.note(Note::new(Event::Start)).await.unwrap().seq, 4);
     assert_eq!(story(&path), ["asked", "ended", "asked", "start "]);
     let open = read::open_entries(&path).unwrap();
-    assert_eq!(
-        open.iter().map(|record| record.line.event_id).collect::<Vec<_>>(),
-        [Some(id)]
-    );
+    assert_eq!(open.iter().map(|record| record.line.event_id).collect::<Vec<_>>(), [Some(id)]);
     assert_whole(&path, 4);
 }
 
 #[tokio::test]
 async fn a_torn_tail_is_moved_aside_and_said() {
-    for torn in [
-        &b"{\"seq\":3,\"event_id\":\"01"[..],
-        b"{\"seq\":3,\n",
-        b"\0\0\0\0\0",
-        b"\n",
-        b"{\"a\n\0\0\nxy",
-    ] {
+    for torn in [&b"{\"seq\":3,\"event_id\":\"01"[..], b"{\"seq\":3,\n", b"\0\0\0\0\0", b"\n", b"{\"a\n\0\0\nxy"] {
         let (folder, path) = scratch();
         let ledger = open(&path);
         ledger.note(Note::new(Event::Start)).await.unwrap();
@@ -391,18 +317,13 @@ async fn a_torn_tail_is_moved_aside_and_said() {
 
         let ledger = open(&path);
         assert_eq!(ledger.note(Note::new(Event::Start)).await.unwrap().seq, 4);
-        assert_eq!(
-            story(&path),
-            ["start ", "stop ", "admin torn-tail-quarantined", "start "]
-        );
+        assert_eq!(story(&path), ["start ", "stop ", "admin torn-tail-quarantined", "start "]);
         let lines = written(&path);
         assert_eq!(lines[2].bytes, Some(torn.len() as u64));
         assert_eq!(lines[2].digest, Some(Digest::of(torn).to_string()));
         assert_whole(&path, 4);
         let aside = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
-        let aside = aside
-            .filter(|path| path.to_string_lossy().contains(".torn-"))
-            .collect::<Vec<_>>();
+        let aside = aside.filter(|path| path.to_string_lossy().contains(".torn-")).collect::<Vec<_>>();
         let [aside] = aside.as_slice() else { panic!("{aside:?}") };
         assert_eq!(fs::read(aside).unwrap(), torn);
         assert_eq!(fs::metadata(aside).unwrap().permissions().mode() & 0o777, 0o600);
@@ -427,13 +348,7 @@ async fn only_the_end_of_a_long_ledger_is_read_and_lines_longer_than_a_block_are
     let ledger = open(&path);
     for _ in 0..300 {
         let args_summary = Some(scrubbed(&"\u{1}".repeat(2000)));
-        ledger
-            .note(Note {
-                args_summary,
-                ..Note::new(Event::Start)
-            })
-            .await
-            .unwrap();
+        ledger.note(Note { args_summary, ..Note::new(Event::Start) }).await.unwrap();
     }
     drop(ledger);
     // The beginning is no ledger any more. Opening does not look there; verifying does.
@@ -443,10 +358,7 @@ async fn only_the_end_of_a_long_ledger_is_read_and_lines_longer_than_a_block_are
     fs::write(&path, [&bytes[..], &[b'y'; 200_000]].concat()).unwrap();
     let ledger = open(&path);
     assert_eq!(ledger.note(Note::new(Event::Start)).await.unwrap().seq, 302);
-    assert!(matches!(
-        read::verify_chain(&path),
-        Err(VerifyError::Broken { line: 1, .. })
-    ));
+    assert!(matches!(read::verify_chain(&path), Err(VerifyError::Broken { line: 1, .. })));
 }
 
 #[test]
@@ -478,11 +390,7 @@ async fn a_ledger_whose_last_line_follows_nothing_is_not_continued() {
     drop(ledger);
     let good = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = good.split_inclusive('\n').collect();
-    for changed in [
-        [lines[0], lines[2]].concat(),
-        lines[1].to_owned(),
-        [lines[0], lines[2], lines[1]].concat(),
-    ] {
+    for changed in [[lines[0], lines[2]].concat(), lines[1].to_owned(), [lines[0], lines[2], lines[1]].concat()] {
         fs::write(&path, &changed).unwrap();
         let opened = Ledger::open(&path, Options::default());
         assert!(matches!(opened, Err(LedgerError::BrokenChain { .. })), "{changed}");
@@ -610,11 +518,7 @@ impl Sink for Faulty {
     fn sync(&mut self) -> io::Result<()> {
         let mut faults = self.faults.lock().unwrap();
         faults.syncs += 1;
-        if faults.sync_fails {
-            Err(io::Error::other("the disk said no"))
-        } else {
-            self.file.sync()
-        }
+        if faults.sync_fails { Err(io::Error::other("the disk said no")) } else { self.file.sync() }
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
@@ -629,10 +533,7 @@ impl Sink for Faulty {
 fn faulty(path: &Path, options: Options) -> (Ledger, Arc<Mutex<Faults>>) {
     let opened = open::open(path, &options).unwrap();
     let faults = Arc::<Mutex<Faults>>::default();
-    let sink = Box::new(Faulty {
-        file: opened.sink,
-        faults: Arc::clone(&faults),
-    });
+    let sink = Box::new(Faulty { file: opened.sink, faults: Arc::clone(&faults) });
     let writer = Writer::new(sink, opened.path, opened.end, options.clock).keep(opened.lock);
     (Ledger::start(writer, options.waiting).unwrap(), faults)
 }
@@ -653,10 +554,7 @@ async fn a_full_disk_refuses_and_what_was_half_written_is_taken_back() {
     faults.lock().unwrap().room = None;
     let entry = ledger.ask(call()).await.unwrap();
     entry.close(done(), ()).await.unwrap().into_inner();
-    assert_eq!(
-        story(&path),
-        ["start ", "admin interrupted-disk-full", "asked", "ended"]
-    );
+    assert_eq!(story(&path), ["start ", "admin interrupted-disk-full", "asked", "ended"]);
     assert_eq!(written(&path)[1].count, Some(3));
     assert_whole(&path, 4);
 }
@@ -669,10 +567,7 @@ async fn a_failed_sync_releases_nothing_and_the_ending_is_owed() {
     let dropped = ledger.ask(call()).await.unwrap();
     let (id, dropped_id) = (entry.event_id(), dropped.event_id());
     faults.lock().unwrap().sync_fails = true;
-    assert!(matches!(
-        entry.close(done(), "reply").await,
-        Err(LedgerError::Write { .. })
-    ));
+    assert!(matches!(entry.close(done(), "reply").await, Err(LedgerError::Write { .. })));
     drop(dropped);
     assert!(ledger.ask(call()).await.is_err());
     assert_eq!(story(&path), ["asked", "asked"]);
@@ -680,25 +575,11 @@ async fn a_failed_sync_releases_nothing_and_the_ending_is_owed() {
     faults.lock().unwrap().sync_fails = false;
     drop(ledger.ask(call()).await.unwrap());
     drop(ledger);
-    let all = [
-        "asked",
-        "asked",
-        "admin interrupted-write-failed",
-        "abandoned",
-        "abandoned",
-        "asked",
-        "abandoned",
-    ];
+    let all = ["asked", "asked", "admin interrupted-write-failed", "abandoned", "abandoned", "asked", "abandoned"];
     assert_eq!(story(&path), all);
     let lines = written(&path);
-    assert_eq!(
-        (lines[3].event_id, lines[3].error_type.as_deref()),
-        (Some(id), Some("ending-unrecorded"))
-    );
-    assert_eq!(
-        (lines[4].event_id, lines[4].error_type.as_deref()),
-        (Some(dropped_id), None)
-    );
+    assert_eq!((lines[3].event_id, lines[3].error_type.as_deref()), (Some(id), Some("ending-unrecorded")));
+    assert_eq!((lines[4].event_id, lines[4].error_type.as_deref()), (Some(dropped_id), None));
     assert!(read::open_entries(&path).unwrap().is_empty());
     assert_whole(&path, 7);
 }
@@ -708,26 +589,15 @@ async fn what_cannot_be_taken_back_at_once_is_taken_back_before_the_next_line() 
     let (_folder, path) = scratch();
     let (ledger, faults) = faulty(&path, Options::default());
     ledger.note(Note::new(Event::Start)).await.unwrap();
-    *faults.lock().unwrap() = Faults {
-        room: Some(50),
-        truncate_fails: true,
-        ..Faults::default()
-    };
+    *faults.lock().unwrap() = Faults { room: Some(50), truncate_fails: true, ..Faults::default() };
     assert!(ledger.ask(call()).await.is_err());
-    assert_eq!(
-        read::verify_chain(&path).unwrap().torn,
-        50,
-        "readers pass over it meanwhile"
-    );
+    assert_eq!(read::verify_chain(&path).unwrap().torn, 50, "readers pass over it meanwhile");
     faults.lock().unwrap().room = None;
     assert!(ledger.ask(call()).await.is_err());
     *faults.lock().unwrap() = Faults::default();
     drop(ledger.ask(call()).await.unwrap());
     drop(ledger);
-    assert_eq!(
-        story(&path),
-        ["start ", "admin interrupted-disk-full", "asked", "abandoned"]
-    );
+    assert_eq!(story(&path), ["start ", "admin interrupted-disk-full", "asked", "abandoned"]);
     assert_whole(&path, 4);
 }
 
@@ -757,10 +627,7 @@ async fn a_disk_that_comes_and_goes_leaves_no_gap() {
             ..Faults::default()
         };
         if let Ok(entry) = ledger.ask(call()).await {
-            *faults.lock().unwrap() = Faults {
-                sync_fails: round % 4 == 0,
-                ..Faults::default()
-            };
+            *faults.lock().unwrap() = Faults { sync_fails: round % 4 == 0, ..Faults::default() };
             released += usize::from(entry.close(done(), ()).await.is_ok());
         }
     }
@@ -769,10 +636,7 @@ async fn a_disk_that_comes_and_goes_leaves_no_gap() {
     let lines = written(&path);
     assert_whole(&path, lines.len() as u64);
     assert!(read::open_entries(&path).unwrap().is_empty());
-    assert_eq!(
-        lines.iter().filter(|line| line.phase == Some(Phase::Ended)).count(),
-        released
-    );
+    assert_eq!(lines.iter().filter(|line| line.phase == Some(Phase::Ended)).count(), released);
     assert!(released > 10);
 }
 
@@ -786,9 +650,7 @@ async fn a_ledger_that_others_touch_is_an_error_until_restart() {
             fs::rename(path.with_extension("copy"), path).unwrap();
         }),
         ("cut", |path| fs::write(path, "").unwrap()),
-        ("written to", |path| {
-            fs::write(path, [fs::read(path).unwrap(), b"{}\n".to_vec()].concat()).unwrap()
-        }),
+        ("written to", |path| fs::write(path, [fs::read(path).unwrap(), b"{}\n".to_vec()].concat()).unwrap()),
     ];
     for (name, deed) in deeds {
         let (_folder, path) = scratch();
@@ -800,11 +662,7 @@ async fn a_ledger_that_others_touch_is_an_error_until_restart() {
         assert!(matches!(refused, LedgerError::Tampered { .. }), "{name}");
         assert!(ledger.ask(call()).await.is_err(), "{name}");
         drop(ledger);
-        assert_eq!(
-            fs::read(&path).unwrap_or_default(),
-            after,
-            "{name}: nothing is added to it"
-        );
+        assert_eq!(fs::read(&path).unwrap_or_default(), after, "{name}: nothing is added to it");
     }
 }
 
@@ -824,42 +682,12 @@ async fn a_line_that_was_edited_removed_added_or_reordered_is_found() {
     let edited = lines[2].replace("identity", "idEntity");
     let unreadable = "no line\n";
     for (name, changed, line, fault) in [
-        (
-            "edited",
-            [lines[0], lines[1], &edited, lines[3], lines[4]].concat(),
-            4,
-            Break::Prev,
-        ),
-        (
-            "removed",
-            [lines[0], lines[1], lines[3], lines[4]].concat(),
-            3,
-            Break::Seq { expected: 3, found: 4 },
-        ),
-        (
-            "first removed",
-            lines[1..].concat(),
-            1,
-            Break::Seq { expected: 1, found: 2 },
-        ),
-        (
-            "added",
-            [lines[0], lines[1], lines[1], lines[2]].concat(),
-            3,
-            Break::Seq { expected: 3, found: 2 },
-        ),
-        (
-            "reordered",
-            [lines[0], lines[2], lines[1]].concat(),
-            2,
-            Break::Seq { expected: 2, found: 3 },
-        ),
-        (
-            "not a line",
-            [lines[0], unreadable, lines[2]].concat(),
-            2,
-            Break::NotALine,
-        ),
+        ("edited", [lines[0], lines[1], &edited, lines[3], lines[4]].concat(), 4, Break::Prev),
+        ("removed", [lines[0], lines[1], lines[3], lines[4]].concat(), 3, Break::Seq { expected: 3, found: 4 }),
+        ("first removed", lines[1..].concat(), 1, Break::Seq { expected: 1, found: 2 }),
+        ("added", [lines[0], lines[1], lines[1], lines[2]].concat(), 3, Break::Seq { expected: 3, found: 2 }),
+        ("reordered", [lines[0], lines[2], lines[1]].concat(), 2, Break::Seq { expected: 2, found: 3 }),
+        ("not a line", [lines[0], unreadable, lines[2]].concat(), 2, Break::NotALine),
     ] {
         fs::write(&path, changed).unwrap();
         match read::verify_chain(&path) {
@@ -875,21 +703,12 @@ async fn a_tail_is_the_last_lines_and_survives_what_it_cannot_read() {
     let ledger = open(&path);
     for count in 1..=700 {
         let args_summary = Some(scrubbed(&"x".repeat(500)));
-        ledger
-            .note(Note {
-                count: Some(count),
-                args_summary,
-                ..Note::new(Event::Start)
-            })
-            .await
-            .unwrap();
+        ledger.note(Note { count: Some(count), args_summary, ..Note::new(Event::Start) }).await.unwrap();
     }
     drop(ledger);
     let seqs = |count| -> Vec<Option<u64>> {
         let tail = read::tail(&path, Count::new(count).unwrap()).unwrap();
-        tail.into_iter()
-            .map(|record| record.ok().map(|record| record.line.seq))
-            .collect()
+        tail.into_iter().map(|record| record.ok().map(|record| record.line.seq)).collect()
     };
     assert_eq!(seqs(1), [Some(700)]);
     assert_eq!(seqs(3), [Some(698), Some(699), Some(700)]);
@@ -905,10 +724,7 @@ async fn a_tail_is_the_last_lines_and_survives_what_it_cannot_read() {
     fs::write(&path, "").unwrap();
     assert!(seqs(5).is_empty());
     fs::write(&path, vec![b'x'; 3 * read::MAX_LINE]).unwrap();
-    assert!(matches!(
-        read::tail(&path, Count::new(1).unwrap()),
-        Err(read::ReadError::TooLong { .. })
-    ));
+    assert!(matches!(read::tail(&path, Count::new(1).unwrap()), Err(read::ReadError::TooLong { .. })));
 }
 
 #[test]
@@ -916,10 +732,7 @@ fn a_line_too_long_to_be_one_does_not_hide_the_next() {
     let (_folder, path) = scratch();
     let long = vec![b'x'; 2 * read::MAX_LINE];
     fs::write(&path, [&long[..], b"\n{\"seq\":2}\n"].concat()).unwrap();
-    let found: Vec<_> = read::lines(&path)
-        .unwrap()
-        .map(|record| record.ok().map(|record| record.line.seq))
-        .collect();
+    let found: Vec<_> = read::lines(&path).unwrap().map(|record| record.ok().map(|record| record.line.seq)).collect();
     assert_eq!(found, [None, Some(2)]);
 }
 
@@ -929,22 +742,12 @@ fn a_line_of_schema_1_can_be_read() {
     let v1 = r#"{"event_id":"7b1c6a5e-0000-4000-8000-000000000000","schema_version":"1","tool":"ad_list_users","args_summary":{"n":1},"status":"success","latency_ms":3,"error_type":null}"#;
     fs::write(&path, format!("{v1}\n")).unwrap();
     let lines = written(&path);
-    assert_eq!(
-        (lines[0].seq, lines[0].tool.as_deref(), lines[0].kind),
-        (0, Some("ad_list_users"), None)
-    );
+    assert_eq!((lines[0].seq, lines[0].tool.as_deref(), lines[0].kind), (0, Some("ad_list_users"), None));
 }
 
 #[test]
 fn a_count_is_one_to_five_hundred() {
-    for (count, fits) in [
-        (1, true),
-        (500, true),
-        (0, false),
-        (-2, false),
-        (501, false),
-        (i64::MIN, false),
-    ] {
+    for (count, fits) in [(1, true), (500, true), (0, false), (-2, false), (501, false), (i64::MIN, false)] {
         assert_eq!(Count::new(count).is_ok(), fits, "{count}");
         assert_eq!(serde_json::from_value::<Count>(count.into()).is_ok(), fits, "{count}");
     }

@@ -59,22 +59,11 @@ struct Interruption {
 impl Writer {
     pub(super) fn new(sink: Box<dyn Sink>, path: PathBuf, end: End, clock: fn() -> Timestamp) -> Self {
         let state = State::Sound;
-        Self {
-            sink,
-            path,
-            clock,
-            end,
-            state,
-            bytes: Vec::new(),
-            _lock: None,
-        }
+        Self { sink, path, clock, end, state, bytes: Vec::new(), _lock: None }
     }
 
     pub(super) fn keep(self, lock: File) -> Self {
-        Self {
-            _lock: Some(lock),
-            ..self
-        }
+        Self { _lock: Some(lock), ..self }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -101,10 +90,7 @@ impl Writer {
         while queue.take(&mut batch, &last) {
             let (lines, began) = (batch.len(), Instant::now());
             self.commit(&mut batch);
-            last = Round {
-                lines,
-                took: began.elapsed(),
-            };
+            last = Round { lines, took: began.elapsed() };
         }
         if matches!(self.state, State::Interrupted(_)) {
             self.commit(&mut batch);
@@ -129,20 +115,12 @@ impl Writer {
         let mut end = self.end;
         match &mut self.state {
             State::Sound => {}
-            State::Interrupted(Interruption {
-                cause,
-                lost,
-                dirty,
-                owed,
-            }) => {
+            State::Interrupted(Interruption { cause, lost, dirty, owed }) => {
                 if *dirty {
                     take_back(self.sink.as_mut(), self.end.length)?;
                     *dirty = false;
                 }
-                let note = Note {
-                    count: Some(*lost),
-                    ..Note::new(Event::Admin { code: cause })
-                };
+                let note = Note { count: Some(*lost), ..Note::new(Event::Admin { code: cause }) };
                 end.place(&Draft::note(EventId::new(), &note, (self.clock)()), &mut self.bytes);
                 for draft in owed {
                     end.place(draft, &mut self.bytes);
@@ -175,13 +153,7 @@ impl Writer {
         let (error, cause) = match fault {
             Fault::Disk(source) => {
                 let cause = cause(&source);
-                (
-                    LedgerError::Write {
-                        path,
-                        source: Arc::new(source),
-                    },
-                    cause,
-                )
+                (LedgerError::Write { path, source: Arc::new(source) }, cause)
             }
             Fault::Tampered => {
                 self.state = State::Tampered;
@@ -197,19 +169,9 @@ impl Writer {
             State::Tampered => false,
         };
         let now = (self.clock)();
-        let newly_owed = batch
-            .drain(..)
-            .filter_map(|request| request.fail(&error, now))
-            .collect();
+        let newly_owed = batch.drain(..).filter_map(|request| request.fail(&error, now)).collect();
         match &mut self.state {
-            State::Sound => {
-                self.state = State::Interrupted(Interruption {
-                    cause,
-                    lost,
-                    dirty,
-                    owed: newly_owed,
-                })
-            }
+            State::Sound => self.state = State::Interrupted(Interruption { cause, lost, dirty, owed: newly_owed }),
             State::Interrupted(interruption) => {
                 interruption.lost = interruption.lost.saturating_add(lost);
                 interruption.dirty |= dirty;
@@ -221,11 +183,7 @@ impl Writer {
 }
 
 impl End {
-    pub(super) const START: Self = Self {
-        length: 0,
-        next: 1,
-        prev: Hash::NONE,
-    };
+    pub(super) const START: Self = Self { length: 0, next: 1, prev: Hash::NONE };
 
     /// Gives a line its place: the next number, the link to the line before, and its bytes at the end of `bytes`.
     fn place(&mut self, draft: &Draft, bytes: &mut Vec<u8>) {
@@ -252,11 +210,7 @@ fn take_back(sink: &mut dyn Sink, length: u64) -> Result<(), Fault> {
 }
 
 fn same(found: u64, expected: u64) -> Result<(), Fault> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(Fault::Tampered)
-    }
+    if found == expected { Ok(()) } else { Err(Fault::Tampered) }
 }
 
 /// What the ledger says of an interruption.

@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Position, Scrubbed};
 use super::{ClientName, Principal};
+use crate::audit::{Position, Scrubbed};
 use crate::egress::{Crossed, Progress};
 use crate::tool::{Content, InputRequired, Output, Resumed};
 use crate::wire::Source;
@@ -97,11 +97,7 @@ impl Fault {
     /// Whether we said no, rather than something going wrong.
     pub(super) fn is_refusal(&self) -> bool {
         match self {
-            Self::UnknownTool
-            | Self::NotFound
-            | Self::InvalidArguments(_)
-            | Self::Busy
-            | Self::Unrecorded => true,
+            Self::UnknownTool | Self::NotFound | Self::InvalidArguments(_) | Self::Busy | Self::Unrecorded => true,
             Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputMisfit => false,
             Self::Tool { code, .. } => matches!(*code, "refused" | "invalid-arguments"),
         }
@@ -134,7 +130,7 @@ fn guest_text(code: &str) -> &'static str {
 
 impl Done {
     pub(super) fn new(clean: Output, redactions: BTreeMap<&'static str, u64>) -> Self {
-        let Output { data, content, complete, notes, bytes: _ } = clean;
+        let Output { data, written: _, content, complete, notes, bytes: _ } = clean;
         let text = data.as_ref().map(Value::to_string);
         Self { data, text, content, complete, notes, redactions }
     }

@@ -62,7 +62,8 @@ impl Host {
         let body = self
             .recorded(shard, what, reader, async |caller| {
                 let body = shard.read_document(&self.door, caller, uri).await?.ok_or(Fault::NotFound);
-                Ok(body.and_then(|body| if body.bytes() <= most { Ok(body) } else { Err(Fault::OutputTooLarge { most }) }))
+                Ok(body
+                    .and_then(|body| if body.bytes() <= most { Ok(body) } else { Err(Fault::OutputTooLarge { most }) }))
             })
             .await?;
         Ok((document, self.door.clean_body(body)))
@@ -117,7 +118,8 @@ impl Host {
             None => Err(Fault::Busy),
             Some(_room) => {
                 let deadline = Instant::now() + shard.rights.limits.deadline;
-                let caller = Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, reader.cancelled);
+                let caller =
+                    Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, reader.cancelled);
                 let caller = Arc::new(caller);
                 let ended = run(&caller).await.unwrap_or_else(|failure| Err(self.failed(shard, &failure)));
                 self.door.end_of_call(&caller).await;

@@ -59,7 +59,9 @@ impl Call {
             Ok(shown(&answer).map_or(Ok(()), |text| print(&text)))
         };
         start::stop(&host).await;
-        told.map_err(std::io::Error::other).and_then(|printed| printed).map_err(|error| Exit::failed("output", &error))?;
+        told.map_err(std::io::Error::other)
+            .and_then(|printed| printed)
+            .map_err(|error| Exit::failed("output", &error))?;
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(Exit::TOOL) })
     }
 
@@ -124,12 +126,9 @@ fn story(answer: &Answer, elapsed: std::time::Duration, settings: &Settings) {
         eprintln!("crossing  {}", crossing(crossed, &paint));
     }
     match &answer.position {
-        Some(position) => eprintln!(
-            "record    event {}, line {} of {}",
-            position.event_id,
-            position.seq,
-            settings.ledger.display()
-        ),
+        Some(position) => {
+            eprintln!("record    event {}, line {} of {}", position.event_id, position.seq, settings.ledger.display())
+        }
         None => eprintln!("record    {}", paint.bad("none: the ledger cannot be written")),
     }
     eprintln!();
@@ -146,7 +145,10 @@ fn crossing(crossed: &Crossed, paint: &Paint) -> String {
             format!("{destination}{credential}  {verdict}: {status}, {bytes} bytes{redacted}, {millis:.1} ms")
         }
         Verdict::Refused { code, suggestion } => {
-            let suggestion = suggestion.as_ref().map(|lines| format!("\nthe manifest would have to say:\n{lines}")).unwrap_or_default();
+            let suggestion = suggestion
+                .as_ref()
+                .map(|lines| format!("\nthe manifest would have to say:\n{lines}"))
+                .unwrap_or_default();
             format!("{destination}  {}: {}{suggestion}", paint.bad("refused"), code.as_str())
         }
     }

@@ -19,14 +19,20 @@ struct Finding {
 pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
     let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
     let mut findings = vec![
-        finding("settings", match &settings.file {
-            Some(file) => Ok(file.display().to_string()),
-            None => Ok("no nexus.toml here: defaults are in force".into()),
-        }),
-        finding("mode", Ok(match settings.mock {
-            true => "mock: requests are answered from mock data".into(),
-            false => "live: requests leave for the real systems".into(),
-        })),
+        finding(
+            "settings",
+            match &settings.file {
+                Some(file) => Ok(file.display().to_string()),
+                None => Ok("no nexus.toml here: defaults are in force".into()),
+            },
+        ),
+        finding(
+            "mode",
+            Ok(match settings.mock {
+                true => "mock: requests are answered from mock data".into(),
+                false => "live: requests leave for the real systems".into(),
+            }),
+        ),
         finding("listen", listen(&settings)),
     ];
     if !settings.mock {
@@ -48,11 +54,14 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
                 Err(error) => Some(story(&error)),
             });
             let missing: Vec<_> = missing.collect();
-            findings.push(finding(&about, match (settings.mock, missing.is_empty()) {
-                (true, _) => Ok("not needed in mock mode".into()),
-                (false, true) => Ok("secrets are there".into()),
-                (false, false) => Err(missing.join("; ")),
-            }));
+            findings.push(finding(
+                &about,
+                match (settings.mock, missing.is_empty()) {
+                    (true, _) => Ok("not needed in mock mode".into()),
+                    (false, true) => Ok("secrets are there".into()),
+                    (false, false) => Err(missing.join("; ")),
+                },
+            ));
         }
     }
     // Loading everything also proves the ledger, the cache and the components.

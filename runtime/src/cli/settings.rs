@@ -199,7 +199,8 @@ impl Settings {
     /// What clients over HTTP must send, if anything.
     pub fn http_token(&self) -> Result<Option<SecretValue>, SettingsError> {
         let Some(file) = &self.http.token_file else { return Ok(None) };
-        let bad = |source: Box<dyn std::error::Error + Send + Sync>| SettingsError::Token { file: file.clone(), source };
+        let bad =
+            |source: Box<dyn std::error::Error + Send + Sync>| SettingsError::Token { file: file.clone(), source };
         let open = fs::metadata(file).map_err(|error| bad(error.into()))?.permissions().mode() & 0o077 != 0;
         if open {
             return Err(bad("it may be read by others; make it private with chmod 600".into()));
@@ -247,8 +248,7 @@ pub fn secret(name: &SettingName) -> Result<Option<SecretValue>, SettingsError> 
 }
 
 fn secret_file(name: &SettingName, file: &Path) -> Result<String, SettingsError> {
-    let unreadable =
-        |source| SettingsError::SecretFile { name: name.clone(), file: file.to_owned(), source };
+    let unreadable = |source| SettingsError::SecretFile { name: name.clone(), file: file.to_owned(), source };
     if fs::metadata(file).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
         return Err(SettingsError::SecretOpen { name: name.clone(), file: file.to_owned() });
     }

@@ -143,7 +143,10 @@ pub(super) fn manifests(settings: &Settings) -> Result<(Vec<Manifest>, Vec<LeftO
 #[expect(clippy::disallowed_methods, reason = "looks for shards where the operator says they are")]
 fn manifest_files(folder: &Path) -> Result<Vec<PathBuf>, Exit> {
     let entries = fs::read_dir(folder).map_err(|error| {
-        Exit::failed(&format!("shard folder {} cannot be read (has `just build-shards` run?)", folder.display()), &error)
+        Exit::failed(
+            &format!("shard folder {} cannot be read (has `just build-shards` run?)", folder.display()),
+            &error,
+        )
     })?;
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path().join("shard.toml")).collect();
     files.retain(|file| file.is_file());

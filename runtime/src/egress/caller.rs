@@ -92,9 +92,16 @@ pub struct Crossed {
 
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    Released { status: u16, bytes: usize, redactions: u64 },
+    Released {
+        status: u16,
+        bytes: usize,
+        redactions: u64,
+    },
     /// `suggestion` is what the manifest would have to say.
-    Refused { code: Code, suggestion: Option<String> },
+    Refused {
+        code: Code,
+        suggestion: Option<String>,
+    },
 }
 
 /// Crossings that a call keeps for its answer. The ledger has them all.
@@ -151,9 +158,8 @@ impl Caller {
             return Err(Refusal::Cancelled);
         }
         let most = if self.tool.is_some() { self.rights.limits.egress_calls } else { 0 };
-        let before = self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| {
-            (spent < most).then(|| spent + 1)
-        });
+        let before =
+            self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < most).then(|| spent + 1));
         before.map(drop).map_err(|_| Refusal::OverBudget)
     }
 

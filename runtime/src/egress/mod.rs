@@ -236,14 +236,7 @@ impl Door {
     }
 
     /// Puts a refusal on record and tells the operator the whole story. If it cannot be recorded that is the refusal.
-    async fn refuse(
-        &self,
-        caller: &Caller,
-        entry: Entry,
-        plan: &Plan,
-        refusal: Refusal,
-        started: Instant,
-    ) -> Refusal {
+    async fn refuse(&self, caller: &Caller, entry: Entry, plan: &Plan, refusal: Refusal, started: Instant) -> Refusal {
         caller.crossed(plan.not_released(refusal.code(), self.clean_suggestion(&refusal), started.elapsed()));
         self.tell(caller, &refusal);
         match entry.close(record::ending(&refusal), ()).await {

@@ -82,11 +82,17 @@ impl Door {
         let content = output.content.into_iter().map(|content| self.clean_content(content, &mut found)).collect();
         let notes = output.notes.iter().map(|note| self.clean(note, &mut found)).collect();
         let data = output.data.map(|data| {
-            let clean = self.scrubber.json(data);
+            let clean = match &output.written {
+                Some(text) => self.scrubber.json_of(data, text),
+                None => self.scrubber.json(data),
+            };
             found.merge(clean.redactions);
             clean.value
         });
-        (Output { data, content, complete: output.complete, notes, bytes: output.bytes }, found.by_rule())
+        (
+            Output { data, written: None, content, complete: output.complete, notes, bytes: output.bytes },
+            found.by_rule(),
+        )
     }
 
     pub fn clean_questions(&self, mut asked: InputRequired) -> InputRequired {

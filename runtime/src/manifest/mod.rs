@@ -57,8 +57,7 @@ pub trait Values {
 impl Manifest {
     #[expect(clippy::disallowed_methods, reason = "manifests are read here")]
     pub fn read(file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
-        let text =
-            fs::read_to_string(file).map_err(|source| ManifestError::Read { file: file.to_owned(), source })?;
+        let text = fs::read_to_string(file).map_err(|source| ManifestError::Read { file: file.to_owned(), source })?;
         Self::parse(&text, file, values)
     }
 

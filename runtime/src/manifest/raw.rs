@@ -17,7 +17,6 @@ use crate::outbound::Scheme;
 use crate::policy::{EgressGrant, HostPattern, KeepPath, Pace, PathTemplate};
 use crate::secrets::{BadCredential, CredentialHeader, CredentialKind, SecretRef, Text, TokenUrl};
 
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -69,10 +68,25 @@ struct EgressTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 enum CredentialTable {
-    Bearer { token: String },
-    Basic { username: String, password: String },
-    Header { name: String, #[serde(default)] prefix: String, value: String },
-    Oauth2ClientCredentials { token_url: String, client_id: String, client_secret: String, scope: Option<String> },
+    Bearer {
+        token: String,
+    },
+    Basic {
+        username: String,
+        password: String,
+    },
+    Header {
+        name: String,
+        #[serde(default)]
+        prefix: String,
+        value: String,
+    },
+    Oauth2ClientCredentials {
+        token_url: String,
+        client_id: String,
+        client_secret: String,
+        scope: Option<String>,
+    },
 }
 
 #[derive(Default, Deserialize)]
@@ -101,9 +115,8 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     pub(super) fn read(self) -> Result<Manifest, ManifestError> {
-        let read: File = toml::from_str(self.text).map_err(|error| {
-            self.bad(error.span().unwrap_or_default(), error.message().to_owned())
-        })?;
+        let read: File = toml::from_str(self.text)
+            .map_err(|error| self.bad(error.span().unwrap_or_default(), error.message().to_owned()))?;
         let shard = read.shard;
         let tools_prefix = self.prefixes(&shard.tools_prefix)?;
         let component = self.component(&shard.component)?;
@@ -167,12 +180,16 @@ impl Reader<'_> {
             None | Some(("https", _)) => Scheme::Https,
             Some(("http", _)) => Scheme::Http,
             Some((found, span)) => {
-                return Err(self.bad(span, format!("scheme {found:?}: expected \"https\", or \"http\" for a loopback host")));
+                return Err(
+                    self.bad(span, format!("scheme {found:?}: expected \"https\", or \"http\" for a loopback host"))
+                );
             }
         };
         let host = self.resolved("host", &table.host)?;
         let host = HostPattern::parse(&host, scheme).map_err(|error| self.bad(table.host.span(), error.to_string()))?;
-        if let Some(credential) = &table.credential && !credentials.contains_key(credential.get_ref()) {
+        if let Some(credential) = &table.credential
+            && !credentials.contains_key(credential.get_ref())
+        {
             let problem = format!(
                 "credential {:?} is not defined: add a [credential.{}]",
                 credential.get_ref().as_str(),
@@ -180,8 +197,12 @@ impl Reader<'_> {
             );
             return Err(self.bad(credential.span(), problem));
         }
-        if let Some(tools) = &table.tools && tools.get_ref().is_empty() {
-            return Err(self.bad(tools.span(), "tools is empty: leave it out, or name the tools that may use the grant".into()));
+        if let Some(tools) = &table.tools
+            && tools.get_ref().is_empty()
+        {
+            return Err(
+                self.bad(tools.span(), "tools is empty: leave it out, or name the tools that may use the grant".into())
+            );
         }
         Ok(EgressGrant {
             scheme,
@@ -193,7 +214,8 @@ impl Reader<'_> {
                     .flatten()
                     .ok_or_else(|| format!("method {text:?}: expected GET, HEAD, POST, PUT, PATCH or DELETE"))
             })?,
-            paths: self.list("paths", &table.paths, |text| PathTemplate::parse(text).map_err(|error| error.to_string()))?,
+            paths: self
+                .list("paths", &table.paths, |text| PathTemplate::parse(text).map_err(|error| error.to_string()))?,
             query: table.query.clone(),
             credential: table.credential.as_ref().map(|credential| credential.get_ref().clone()),
             tools: table.tools.as_ref().map(|tools| tools.get_ref().clone()),
@@ -209,9 +231,11 @@ impl Reader<'_> {
                 concurrency: table.concurrency,
                 interval: match &table.rate {
                     None => None,
-                    Some(rate) => Some(units::rate(rate.get_ref()).ok_or_else(|| {
-                        self.bad(rate.span(), format!("rate {:?}: expected {RATE}", rate.get_ref()))
-                    })?),
+                    Some(rate) => {
+                        Some(units::rate(rate.get_ref()).ok_or_else(|| {
+                            self.bad(rate.span(), format!("rate {:?}: expected {RATE}", rate.get_ref()))
+                        })?)
+                    }
                 },
             },
         })
@@ -275,12 +299,10 @@ impl Reader<'_> {
         let default = Limits::default();
         let size = |key: &str, text: &Option<Spanned<String>>, default: usize, most: usize| match text {
             None => Ok(default),
-            Some(text) => units::size(text.get_ref())
-                .filter(|size| (1..=most).contains(size))
-                .ok_or_else(|| {
-                    let problem = format!("{key} {:?}: expected {SIZE}, at most {}MiB", text.get_ref(), most >> 20);
-                    self.bad(text.span(), problem)
-                }),
+            Some(text) => units::size(text.get_ref()).filter(|size| (1..=most).contains(size)).ok_or_else(|| {
+                let problem = format!("{key} {:?}: expected {SIZE}, at most {}MiB", text.get_ref(), most >> 20);
+                self.bad(text.span(), problem)
+            }),
         };
         let duration = |key: &str, text: &Option<Spanned<String>>, default: Duration| match text {
             None => Ok(default),

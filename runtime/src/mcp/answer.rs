@@ -2,9 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rmcp::model::{
-    CallToolResponse, CallToolResult, ContentBlock, ErrorData, MetaObject, Resource, ResourceContents,
-};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData, MetaObject, Resource, ResourceContents};
 use serde_json::{Value, json};
 
 use super::rounds::Rounds;
@@ -26,7 +24,9 @@ pub(super) fn response(
                 meta.0.insert("nexus/notes".into(), json!(output.notes));
             }
             let mut content: Vec<_> = output.content.into_iter().map(block).collect();
-            if content.is_empty() && let Some(text) = output.text {
+            if content.is_empty()
+                && let Some(text) = output.text
+            {
                 content.push(ContentBlock::text(text));
             }
             // A model reads content, not _meta: what is missing is said where it looks.
@@ -43,7 +43,9 @@ pub(super) fn response(
                     result.meta = Some(meta);
                     Ok(result.into())
                 }
-                None => Ok(error("refused", "the tool needs an answer from a person, which this client cannot give", meta)),
+                None => {
+                    Ok(error("refused", "the tool needs an answer from a person, which this client cannot give", meta))
+                }
             }
         }
         Err(Fault::UnknownTool) => {

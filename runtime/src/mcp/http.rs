@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
-use crate::call::Principal;
 use crate::call::Host;
+use crate::call::Principal;
 use crate::secrets::SecretValue;
 
 pub struct HttpOptions {
@@ -78,11 +78,8 @@ fn app(host: Arc<Host>, options: HttpOptions, stop: CancellationToken) -> Router
         .with_json_response(true)
         .with_cancellation_token(stop);
     let server = Server::new(host, principal);
-    let service = StreamableHttpService::new(
-        move || Ok(server.clone()),
-        Arc::new(LocalSessionManager::default()),
-        config,
-    );
+    let service =
+        StreamableHttpService::new(move || Ok(server.clone()), Arc::new(LocalSessionManager::default()), config);
     let mut mcp = Router::new().route_service("/mcp", service);
     if let Some(token) = options.token {
         let expected: Expected = Arc::new(Sha256::digest(token.expose().as_bytes()).into());

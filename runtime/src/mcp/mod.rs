@@ -17,14 +17,12 @@ use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation,
     ListPromptsResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-    ProgressNotificationParam, ProgressToken, Prompt, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, Resource, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    ProgressNotificationParam, ProgressToken, Prompt, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    Resource, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer};
 use serde_json::Value;
 use tokio::sync::mpsc;
-
-
 
 use crate::call::{Asked, ClientName, Fault, Host, Principal, Reader};
 use crate::egress::Progress;
@@ -151,7 +149,8 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let rounds_possible = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        let rounds_possible =
+            context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
         let resumed = match self.rounds.resume(&request, self.principal) {
             Ok(resumed) => resumed,
             Err(error) => return Err(ErrorData::invalid_params(error.to_string(), None)),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rmcp::ServiceExt;
 
 use super::Server;
-use crate::call::Principal;
 use crate::call::Host;
+use crate::call::Principal;
 
 /// Serves until the client closes its end.
 pub async fn serve(host: Arc<Host>) -> std::io::Result<()> {

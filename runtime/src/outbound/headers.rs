@@ -40,12 +40,7 @@ pub(super) fn parse(asked: &[(String, Vec<u8>)]) -> Result<HeaderMap, Malformed>
     if asked.len() > MAX_HEADERS {
         return Err(Malformed::TooManyHeaders);
     }
-    if asked
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum::<usize>()
-        > MAX_HEADER_BYTES
-    {
+    if asked.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_HEADER_BYTES {
         return Err(Malformed::HeadersTooLarge);
     }
     let mut headers = HeaderMap::with_capacity(asked.len());

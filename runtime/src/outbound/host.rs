@@ -138,9 +138,7 @@ impl fmt::Display for DnsName {
 fn is_label(label: &str) -> bool {
     let hyphens_34 = label.get(2..4) == Some("--") && !label.starts_with("xn--");
     (1..=63).contains(&label.len())
-        && label
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
         && !hyphens_34

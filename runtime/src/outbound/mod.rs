@@ -104,13 +104,7 @@ impl Outbound {
             Some(name) => Some(CredentialName::parse(&name).map_err(|_| Malformed::Credential)?),
             None => None,
         };
-        Ok(Self {
-            method,
-            target,
-            headers,
-            body: Bytes::from(asked.body),
-            credential,
-        })
+        Ok(Self { method, target, headers, body: Bytes::from(asked.body), credential })
     }
 
     pub fn method(&self) -> &Method {

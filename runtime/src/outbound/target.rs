@@ -55,10 +55,7 @@ impl Target {
     }
 
     pub(super) fn path(&self) -> String {
-        self.segments
-            .iter()
-            .flat_map(|segment| ["/".into(), encode(segment, IN_PATH)])
-            .collect()
+        self.segments.iter().flat_map(|segment| ["/".into(), encode(segment, IN_PATH)]).collect()
     }
 
     pub(super) fn path_and_query(&self) -> String {
@@ -136,19 +133,12 @@ fn parse_authority(text: &str) -> Result<(Host, Option<u16>), Malformed> {
 fn parse_path(text: &str) -> Result<Vec<String>, Malformed> {
     let raw: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
     let last = raw.len() - 1;
-    raw.into_iter()
-        .enumerate()
-        .map(|(at, segment)| parse_segment(segment, at == last))
-        .collect()
+    raw.into_iter().enumerate().map(|(at, segment)| parse_segment(segment, at == last)).collect()
 }
 
 fn parse_segment(raw: &str, is_last: bool) -> Result<String, Malformed> {
     if raw.is_empty() {
-        return if is_last {
-            Ok(String::new())
-        } else {
-            Err(Malformed::EmptySegment)
-        };
+        return if is_last { Ok(String::new()) } else { Err(Malformed::EmptySegment) };
     }
     let segment = decode(raw)?;
     if segment.contains(['/', '\\']) {
@@ -207,7 +197,5 @@ fn decode(text: &str) -> Result<String, Malformed> {
 
 /// For each percent sign, whether two hex digits follow it.
 fn escapes(text: &str) -> impl Iterator<Item = bool> {
-    text.split('%')
-        .skip(1)
-        .map(|after| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+    text.split('%').skip(1).map(|after| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }

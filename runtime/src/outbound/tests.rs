@@ -4,12 +4,7 @@ use super::*;
 
 /// The only caller of the API for single URLs.
 fn check(url: &str) -> Result<String, Malformed> {
-    parse(GuestRequest {
-        method: "GET".into(),
-        url: url.into(),
-        ..GuestRequest::default()
-    })
-    .map(|read| written(&read))
+    parse(GuestRequest { method: "GET".into(), url: url.into(), ..GuestRequest::default() }).map(|read| written(&read))
 }
 
 fn parse(asked: GuestRequest) -> Result<Outbound, Malformed> {
@@ -21,16 +16,8 @@ fn written(read: &Outbound) -> String {
 }
 
 fn with_headers(headers: &[(&str, &[u8])]) -> Result<Outbound, Malformed> {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
-        .collect();
-    parse(GuestRequest {
-        method: "GET".into(),
-        url: "https://a.test/".into(),
-        headers,
-        ..GuestRequest::default()
-    })
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
+    parse(GuestRequest { method: "GET".into(), url: "https://a.test/".into(), headers, ..GuestRequest::default() })
 }
 
 #[test]
@@ -49,10 +36,7 @@ fn what_can_be_read_is_written_in_one_form() {
         ("https://a.test/q?b=2&a=1", "https://a.test/q?b=2&a=1"),
         ("https://a.test/q?a=", "https://a.test/q?a="),
         ("https://a.test/q?a=b=c?d/e;f", "https://a.test/q?a=b%3Dc%3Fd/e%3Bf"),
-        (
-            "https://a.test/q?a=%26%3D%2B%23%20%27",
-            "https://a.test/q?a=%26%3D%2B%23%20%27",
-        ),
+        ("https://a.test/q?a=%26%3D%2B%23%20%27", "https://a.test/q?a=%26%3D%2B%23%20%27"),
         ("https://a.test/100%25", "https://a.test/100%25"),
         ("https://a.test/..a/...b/.c", "https://a.test/..a/...b/.c"),
         ("https://a.test/%c3%bc", "https://a.test/%C3%BC"),
@@ -281,10 +265,7 @@ fn a_query_gives_one_value_to_each_key() {
     ] {
         assert_eq!(check(&format!("https://a.test/?{query}")), Err(why), "{query:?}");
     }
-    assert_eq!(
-        check(&format!("https://a.test/?{}=1", "k".repeat(MAX_KEY + 1))),
-        Err(Key)
-    );
+    assert_eq!(check(&format!("https://a.test/?{}=1", "k".repeat(MAX_KEY + 1))), Err(Key));
 }
 
 #[test]
@@ -295,16 +276,8 @@ fn a_request_has_a_size() {
     assert_eq!(check(&url(MAX_URL + 1)), Err(UrlTooLong));
 
     let post = |n| {
-        let asked = GuestRequest {
-            method: "POST".into(),
-            url: "https://a.test/".into(),
-            ..GuestRequest::default()
-        };
-        parse(GuestRequest {
-            body: vec![0; n],
-            ..asked
-        })
-        .map(|read| read.body().len())
+        let asked = GuestRequest { method: "POST".into(), url: "https://a.test/".into(), ..GuestRequest::default() };
+        parse(GuestRequest { body: vec![0; n], ..asked }).map(|read| read.body().len())
     };
     assert_eq!(post(MAX_BODY), Ok(MAX_BODY));
     assert_eq!(post(MAX_BODY + 1), Err(BodyTooLarge));
@@ -313,10 +286,7 @@ fn a_request_has_a_size() {
     let many: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
     assert!(with_headers(&many[..MAX_HEADERS]).is_ok());
     assert_eq!(with_headers(&many).err(), Some(TooManyHeaders));
-    assert_eq!(
-        with_headers(&[("x-a", &[b'a'; MAX_HEADER_BYTES])]).err(),
-        Some(HeadersTooLarge)
-    );
+    assert_eq!(with_headers(&[("x-a", &[b'a'; MAX_HEADER_BYTES])]).err(), Some(HeadersTooLarge));
 }
 
 #[test]
@@ -338,36 +308,23 @@ fn a_method_is_one_of_six_in_upper_case() {
         ("GET ", false),
         ("GET\r\n", false),
     ] {
-        let asked = GuestRequest {
-            method: method.into(),
-            url: "https://a.test/".into(),
-            ..GuestRequest::default()
-        };
+        let asked = GuestRequest { method: method.into(), url: "https://a.test/".into(), ..GuestRequest::default() };
         assert_eq!(parse(asked).err(), (!reads).then_some(Malformed::Method), "{method:?}");
     }
 }
 
 #[test]
 fn get_and_head_carry_no_body() {
-    for (method, carries) in [
-        ("GET", false),
-        ("HEAD", false),
-        ("POST", true),
-        ("PUT", true),
-        ("PATCH", true),
-        ("DELETE", true),
-    ] {
+    for (method, carries) in
+        [("GET", false), ("HEAD", false), ("POST", true), ("PUT", true), ("PATCH", true), ("DELETE", true)]
+    {
         let asked = GuestRequest {
             method: method.into(),
             url: "https://a.test/".into(),
             body: b"x".to_vec(),
             ..GuestRequest::default()
         };
-        assert_eq!(
-            parse(asked).err(),
-            (!carries).then_some(Malformed::BodyWithoutMeaning),
-            "{method}"
-        );
+        assert_eq!(parse(asked).err(), (!carries).then_some(Malformed::BodyWithoutMeaning), "{method}");
     }
 }
 
@@ -406,11 +363,7 @@ fn a_shard_does_not_write_the_hosts_headers() {
         ("Accept-Encoding", Framing),
         ("Expect", Framing),
     ] {
-        assert_eq!(
-            with_headers(&[(name, b"x")]).err(),
-            Some(Malformed::HostHeader(why)),
-            "{name}"
-        );
+        assert_eq!(with_headers(&[(name, b"x")]).err(), Some(Malformed::HostHeader(why)), "{name}");
     }
 }
 
@@ -438,10 +391,7 @@ fn a_header_is_a_token_and_visible_text_and_comes_once() {
     ] {
         assert_eq!(with_headers(&[(name, value)]).err(), why, "{name:?}");
     }
-    assert_eq!(
-        with_headers(&[("Accept", b"a"), ("accept", b"b")]).err(),
-        Some(DuplicateHeader)
-    );
+    assert_eq!(with_headers(&[("Accept", b"a"), ("accept", b"b")]).err(), Some(DuplicateHeader));
 }
 
 #[test]
@@ -453,11 +403,7 @@ fn a_credential_is_a_name() {
             credential: Some(name.into()),
             ..GuestRequest::default()
         };
-        assert_eq!(
-            parse(asked).err(),
-            (!reads).then_some(Malformed::Credential),
-            "{name:?}"
-        );
+        assert_eq!(parse(asked).err(), (!reads).then_some(Malformed::Credential), "{name:?}");
     }
 }
 
@@ -546,18 +492,8 @@ fn parsing_what_is_sent_gives_the_same_request() {
         let Ok(form) = check(&url) else { continue };
         n_read += 1;
         assert_eq!(check(&form).as_deref(), Ok(form.as_str()), "{url}");
-        let first = parse(GuestRequest {
-            method: "GET".into(),
-            url,
-            ..GuestRequest::default()
-        })
-        .unwrap();
-        let again = parse(GuestRequest {
-            method: "GET".into(),
-            url: form,
-            ..GuestRequest::default()
-        })
-        .unwrap();
+        let first = parse(GuestRequest { method: "GET".into(), url, ..GuestRequest::default() }).unwrap();
+        let again = parse(GuestRequest { method: "GET".into(), url: form, ..GuestRequest::default() }).unwrap();
         assert_eq!(first.segments(), again.segments());
         assert_eq!(first.query(), again.query());
         http::uri::PathAndQuery::try_from(first.path_and_query()).expect("HTTP can carry it");
@@ -570,10 +506,7 @@ struct Lcg(u64);
 
 impl Lcg {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         usize::try_from((self.0 >> 33) % n as u64).unwrap()
     }
 }

@@ -24,10 +24,7 @@ impl Reach {
     /// What both allow: the manifest and the operator.
     #[must_use]
     pub fn within(self, other: Self) -> Self {
-        Self {
-            private: self.private && other.private,
-            loopback: self.loopback && other.loopback,
-        }
+        Self { private: self.private && other.private, loopback: self.loopback && other.loopback }
     }
 }
 
@@ -87,17 +84,12 @@ pub fn check(ip: IpAddr, reach: Reach) -> Result<CheckedAddr, Forbidden> {
 
 fn kind_of_v4(ip: Ipv4Addr) -> Option<Forbidden> {
     let covers = |net: Ipv4Addr, bits: u32| (ip.to_bits() ^ net.to_bits()) >> (32 - bits) == 0;
-    V4.iter()
-        .find(|(net, bits, _)| covers(*net, *bits))
-        .map(|(_, _, kind)| *kind)
+    V4.iter().find(|(net, bits, _)| covers(*net, *bits)).map(|(_, _, kind)| *kind)
 }
 
 fn kind_of_v6(ip: Ipv6Addr) -> Option<Forbidden> {
     let covers = |net: Ipv6Addr, bits: u32| (ip.to_bits() ^ net.to_bits()) >> (128 - bits) == 0;
-    let known = V6
-        .iter()
-        .find(|(net, bits, _)| covers(*net, *bits))
-        .map(|(_, _, kind)| *kind);
+    let known = V6.iter().find(|(net, bits, _)| covers(*net, *bits)).map(|(_, _, kind)| *kind);
     // RFC 4291, section 2.4, and IANA's registry: 2000::/3 is all that is assigned as global unicast.
     let global = covers(v6([0x2000, 0, 0, 0, 0, 0, 0, 0]), 3);
     known.or((!global).then_some(Forbidden::Reserved))

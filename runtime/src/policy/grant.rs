@@ -52,10 +52,7 @@ pub struct Pace {
 impl EgressGrant {
     /// Which addresses the manifest opens. The operator's own reach bounds it: `Reach::within`.
     pub fn reach(&self) -> Reach {
-        Reach {
-            private: self.private,
-            loopback: self.host.is_loopback(),
-        }
+        Reach { private: self.private, loopback: self.host.is_loopback() }
     }
 
     /// The narrowest template that covers the path, if every other part is allowed as well.
@@ -68,17 +65,9 @@ impl EgressGrant {
             host: !covers_host,
             path: template.is_none(),
             method: !self.methods.contains(outbound.method()),
-            tool: !self
-                .tools
-                .as_ref()
-                .is_none_or(|tools| tool.is_some_and(|tool| tools.contains(tool))),
+            tool: !self.tools.as_ref().is_none_or(|tools| tool.is_some_and(|tool| tools.contains(tool))),
             credential: outbound.credential().is_some() && outbound.credential() != self.credential.as_ref(),
-            query: outbound
-                .query()
-                .iter()
-                .map(|(key, _)| key)
-                .find(|key| !self.query.contains(*key))
-                .cloned(),
+            query: outbound.query().iter().map(|(key, _)| key).find(|key| !self.query.contains(*key)).cloned(),
         };
         match template {
             Some(template) if miss.is_none() => Ok(template),
@@ -89,13 +78,7 @@ impl EgressGrant {
     /// Orders grants that allow one request from narrow to wide.
     fn width(&self, template: &PathTemplate, outbound: &Outbound) -> impl Ord + use<> {
         let other_credential = self.credential.as_ref() != outbound.credential();
-        (
-            other_credential,
-            !self.host.is_exact(),
-            template.width(),
-            self.tools.is_none(),
-            self.keep.is_none(),
-        )
+        (other_credential, !self.host.is_exact(), template.width(), self.tools.is_none(), self.keep.is_none())
     }
 }
 
@@ -123,16 +106,10 @@ impl Grants {
             }
         }
         // `min_by_key` takes the first of equals: the manifest's order is the last to decide.
-        match allowing
-            .into_iter()
-            .min_by_key(|(_, grant, template)| grant.width(template, &outbound))
-        {
-            Some((index, grant, template)) => Ok(Permit {
-                grant: Arc::clone(grant),
-                index,
-                template: template.clone(),
-                outbound,
-            }),
+        match allowing.into_iter().min_by_key(|(_, grant, template)| grant.width(template, &outbound)) {
+            Some((index, grant, template)) => {
+                Ok(Permit { grant: Arc::clone(grant), index, template: template.clone(), outbound })
+            }
             None => Err(refuse(misses, tool, &outbound)),
         }
     }

@@ -46,19 +46,15 @@ pub enum BadHostProblem {
 impl HostPattern {
     /// `text` is `host` or `host:port`.
     pub fn parse(text: &str, scheme: Scheme) -> Result<Self, BadHost> {
-        read(text, scheme).map_err(|problem| BadHost {
-            found: text.chars().take(80).collect(),
-            problem,
-        })
+        read(text, scheme).map_err(|problem| BadHost { found: text.chars().take(80).collect(), problem })
     }
 
     pub fn covers(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
         let named = match (&self.name, host) {
             (Name::Exact(exact), host) => exact == host,
-            (Name::Below(name), Host::Dns(host)) => host
-                .as_str()
-                .split_once('.')
-                .is_some_and(|(_, above)| above == name.as_str()),
+            (Name::Below(name), Host::Dns(host)) => {
+                host.as_str().split_once('.').is_some_and(|(_, above)| above == name.as_str())
+            }
             (Name::Below(_), Host::Ip(_)) => false,
         };
         named && self.scheme == scheme && self.port == port
@@ -122,11 +118,7 @@ fn read(text: &str, scheme: Scheme) -> Result<HostPattern, BadHostProblem> {
         None if host.contains('*') => return Err(BadHostProblem::Wildcard),
         None => Name::Exact(Host::parse(host).map_err(BadHostProblem::Host)?),
     };
-    let pattern = HostPattern {
-        scheme,
-        name,
-        port: port.unwrap_or(scheme.default_port()),
-    };
+    let pattern = HostPattern { scheme, name, port: port.unwrap_or(scheme.default_port()) };
     if scheme == Scheme::Http && !pattern.is_loopback() {
         return Err(BadHostProblem::PlainHttp);
     }

@@ -48,10 +48,7 @@ const MAX: usize = 1024;
 
 impl KeepPath {
     pub fn parse(text: &str) -> Result<Self, BadKeep> {
-        read(text).map_err(|problem| BadKeep {
-            found: text.chars().take(80).collect(),
-            problem,
-        })
+        read(text).map_err(|problem| BadKeep { found: text.chars().take(80).collect(), problem })
     }
 
     /// Never empty.
@@ -73,11 +70,7 @@ impl fmt::Display for KeepPath {
 }
 
 fn read(text: &str) -> Result<KeepPath, BadKeepProblem> {
-    let steps: Vec<&str> = text
-        .strip_prefix('/')
-        .ok_or(BadKeepProblem::NotAbsolute)?
-        .split('/')
-        .collect();
+    let steps: Vec<&str> = text.strip_prefix('/').ok_or(BadKeepProblem::NotAbsolute)?.split('/').collect();
     if steps.len() > MAX_STEPS || text.len() > MAX {
         return Err(BadKeepProblem::TooLong);
     }

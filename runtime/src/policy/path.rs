@@ -59,10 +59,7 @@ const MAX_WORD: usize = 40;
 
 impl PathTemplate {
     pub fn parse(text: &str) -> Result<Self, BadPath> {
-        read(text).map_err(|problem| BadPath {
-            found: text.chars().take(80).collect(),
-            problem,
-        })
+        read(text).map_err(|problem| BadPath { found: text.chars().take(80).collect(), problem })
     }
 
     /// `segments` are those of a request: decoded, and none empty but the last.
@@ -129,11 +126,7 @@ fn read(text: &str) -> Result<PathTemplate, BadPathProblem> {
     if text.len() > MAX {
         return Err(BadPathProblem::TooLong);
     }
-    let pieces: Vec<&str> = text
-        .strip_prefix('/')
-        .ok_or(BadPathProblem::NotAbsolute)?
-        .split('/')
-        .collect();
+    let pieces: Vec<&str> = text.strip_prefix('/').ok_or(BadPathProblem::NotAbsolute)?.split('/').collect();
     let last = pieces.len() - 1;
     pieces
         .into_iter()
@@ -154,13 +147,8 @@ fn read_piece(text: &str, is_last: bool) -> Result<Piece, BadPathProblem> {
         return Err(BadPathProblem::Setting);
     }
     if text.contains(['{', '}']) {
-        let name = text
-            .strip_prefix('{')
-            .and_then(|text| text.strip_suffix('}'))
-            .filter(|name| is_name(name));
-        return name
-            .map(|name| Piece::One(name.to_owned()))
-            .ok_or(BadPathProblem::Braces);
+        let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).filter(|name| is_name(name));
+        return name.map(|name| Piece::One(name.to_owned())).ok_or(BadPathProblem::Braces);
     }
     if text.is_empty() && !is_last {
         return Err(BadPathProblem::EmptySegment);
@@ -184,9 +172,7 @@ fn read_piece(text: &str, is_last: bool) -> Result<Piece, BadPathProblem> {
 fn is_name(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// `v1.0`, `customreport2`, `HPD:IncidentInterface`, `BMC_ComputerSystem`; not an address, a number, a GUID or a key.
@@ -194,7 +180,5 @@ fn is_word(segment: &str) -> bool {
     segment.len() <= MAX_WORD
         && segment.bytes().filter(u8::is_ascii_digit).count() <= 2
         && segment.bytes().any(|b| b.is_ascii_alphabetic())
-        && segment
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'_' | b'-'))
+        && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'_' | b'-'))
 }

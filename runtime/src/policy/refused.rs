@@ -110,18 +110,10 @@ impl Miss {
 
 /// `misses` holds every grant of the shard: none allowed the request.
 pub(super) fn refuse(misses: Vec<(&EgressGrant, Miss)>, tool: Option<&ToolName>, outbound: &Outbound) -> NotGranted {
-    let travels = misses
-        .iter()
-        .any(|(grant, miss)| !miss.host && grant.credential.as_ref() == outbound.credential());
+    let travels = misses.iter().any(|(grant, miss)| !miss.host && grant.credential.as_ref() == outbound.credential());
     let closest = misses.into_iter().min_by(|(_, a), (_, b)| a.cmp(b));
     let path = PathTemplate::shape(outbound.segments());
-    let line = Suggestion {
-        tool,
-        outbound,
-        path: &path,
-        closest: closest.as_ref(),
-        credential_travels_there: travels,
-    };
+    let line = Suggestion { tool, outbound, path: &path, closest: closest.as_ref(), credential_travels_there: travels };
     NotGranted {
         reason: closest.as_ref().map_or(Reason::NoGrant, |(_, miss)| miss.reason()),
         suggestion: line.to_string(),
@@ -152,11 +144,7 @@ impl fmt::Display for Suggestion<'_> {
         writeln!(f, "methods = [{}]", Quoted(asked.method().as_str()))?;
         writeln!(f, "paths = [{}]", Quoted(&self.path.to_string()))?;
         if !asked.query().is_empty() {
-            writeln!(
-                f,
-                "query = [{}]",
-                list(asked.query().iter().map(|(key, _)| key.as_str()))
-            )?;
+            writeln!(f, "query = [{}]", list(asked.query().iter().map(|(key, _)| key.as_str())))?;
         }
         if let Some(credential) = asked.credential() {
             if !self.credential_travels_there {
@@ -181,10 +169,7 @@ impl fmt::Display for Suggestion<'_> {
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
-    items
-        .map(|item| Quoted(item).to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    items.map(|item| Quoted(item).to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A TOML basic string, in ASCII: what changes the direction of text, or looks like another letter, is spelled out.

@@ -10,9 +10,7 @@ use crate::outbound::{GuestRequest, Outbound, Scheme};
 
 /// The only caller of `permit`: the reason of a refusal, or the text of the template.
 fn check(grants: &str, asked: &Asked<'_>) -> Result<String, Reason> {
-    permit(grants, asked)
-        .map(|permit| permit.template().to_string())
-        .map_err(|refused| refused.reason)
+    permit(grants, asked).map(|permit| permit.template().to_string()).map_err(|refused| refused.reason)
 }
 
 fn permit(grants: &str, asked: &Asked<'_>) -> Result<Permit, NotGranted> {
@@ -29,12 +27,7 @@ struct Asked<'a> {
 }
 
 fn get(url: &str) -> Asked<'_> {
-    Asked {
-        method: "GET",
-        url,
-        credential: None,
-        tool: Some("list_users"),
-    }
+    Asked { method: "GET", url, credential: None, tool: Some("list_users") }
 }
 
 fn outbound(asked: &Asked<'_>) -> Outbound {
@@ -53,26 +46,11 @@ fn read(text: &str) -> Vec<EgressGrant> {
     let Some(grants) = manifest.get("egress") else {
         return Vec::new();
     };
-    grants
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|grant| read_grant(grant.as_table().unwrap()))
-        .collect()
+    grants.as_array().unwrap().iter().map(|grant| read_grant(grant.as_table().unwrap())).collect()
 }
 
 fn read_grant(table: &toml::Table) -> EgressGrant {
-    let known = [
-        "host",
-        "scheme",
-        "methods",
-        "paths",
-        "query",
-        "credential",
-        "tools",
-        "keep",
-        "private",
-    ];
+    let known = ["host", "scheme", "methods", "paths", "query", "credential", "tools", "keep", "private"];
     assert!(table.keys().all(|key| known.contains(&key.as_str())), "{table:?}");
     let text = |key: &str| table.get(key).map(|value| value.as_str().unwrap());
     let list = |key: &str| -> Option<Vec<&str>> {
@@ -83,21 +61,9 @@ fn read_grant(table: &toml::Table) -> EgressGrant {
     EgressGrant {
         scheme,
         host: HostPattern::parse(text("host").unwrap(), scheme).unwrap(),
-        methods: list("methods")
-            .unwrap_or_default()
-            .into_iter()
-            .map(|method| method.parse().unwrap())
-            .collect(),
-        paths: list("paths")
-            .unwrap_or_default()
-            .into_iter()
-            .map(|path| PathTemplate::parse(path).unwrap())
-            .collect(),
-        query: list("query")
-            .unwrap_or_default()
-            .into_iter()
-            .map(str::to_owned)
-            .collect(),
+        methods: list("methods").unwrap_or_default().into_iter().map(|method| method.parse().unwrap()).collect(),
+        paths: list("paths").unwrap_or_default().into_iter().map(|path| PathTemplate::parse(path).unwrap()).collect(),
+        query: list("query").unwrap_or_default().into_iter().map(str::to_owned).collect(),
         credential: text("credential").map(|name| CredentialName::parse(name).unwrap()),
         tools: list("tools").map(|tools| tools.into_iter().map(|tool| ToolName::parse(tool).unwrap()).collect()),
         keep: list("keep").map(|keep| keep.into_iter().map(|path| KeepPath::parse(path).unwrap()).collect()),
@@ -119,47 +85,14 @@ credential = "graph"
 #[test]
 fn every_part_of_a_request_must_be_granted() {
     let users = get("https://graph.microsoft.com/v1.0/users?$top=1");
-    let graph = Asked {
-        credential: Some("graph"),
-        ..users
-    };
+    let graph = Asked { credential: Some("graph"), ..users };
     let refused = |asked: &Asked<'_>| check(GRAPH, asked).err();
     assert_eq!(refused(&graph), None);
-    assert_eq!(
-        refused(&Asked {
-            method: "POST",
-            ..graph
-        }),
-        Some(Reason::Method)
-    );
-    assert_eq!(
-        refused(&Asked {
-            method: "HEAD",
-            ..graph
-        }),
-        Some(Reason::Method)
-    );
-    assert_eq!(
-        refused(&Asked {
-            credential: Some("intune"),
-            ..graph
-        }),
-        Some(Reason::Credential)
-    );
-    assert_eq!(
-        refused(&Asked {
-            url: "https://graph.microsoft.com/v1.0/groups",
-            ..graph
-        }),
-        Some(Reason::Path)
-    );
-    assert_eq!(
-        refused(&Asked {
-            url: "https://graph.microsoft.us/v1.0/users",
-            ..graph
-        }),
-        Some(Reason::Host)
-    );
+    assert_eq!(refused(&Asked { method: "POST", ..graph }), Some(Reason::Method));
+    assert_eq!(refused(&Asked { method: "HEAD", ..graph }), Some(Reason::Method));
+    assert_eq!(refused(&Asked { credential: Some("intune"), ..graph }), Some(Reason::Credential));
+    assert_eq!(refused(&Asked { url: "https://graph.microsoft.com/v1.0/groups", ..graph }), Some(Reason::Path));
+    assert_eq!(refused(&Asked { url: "https://graph.microsoft.us/v1.0/users", ..graph }), Some(Reason::Host));
     let key = |key: &str| Some(Reason::Query(key.to_owned()));
     for (query, reason) in [
         ("$top=1&$select=id", None),
@@ -179,26 +112,14 @@ fn empty_means_closed() {
     for (grants, reason) in [
         ("", Reason::NoGrant),
         ("[[egress]]\nhost = \"a.test\"\npaths = [\"/\"]", Reason::Method),
-        (
-            "[[egress]]\nhost = \"a.test\"\nmethods = []\npaths = [\"/\"]",
-            Reason::Method,
-        ),
-        (
-            "[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = []",
-            Reason::Path,
-        ),
-        (
-            "[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = [\"/\"]\ntools = []",
-            Reason::Tool,
-        ),
+        ("[[egress]]\nhost = \"a.test\"\nmethods = []\npaths = [\"/\"]", Reason::Method),
+        ("[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = []", Reason::Path),
+        ("[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = [\"/\"]\ntools = []", Reason::Tool),
     ] {
         assert_eq!(check(grants, &root), Err(reason), "{grants}");
     }
     let no_query = "[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = [\"/\"]";
-    assert_eq!(
-        check(no_query, &get("https://a.test/?a=")),
-        Err(Reason::Query("a".into()))
-    );
+    assert_eq!(check(no_query, &get("https://a.test/?a=")), Err(Reason::Query("a".into())));
 }
 
 #[test]
@@ -206,9 +127,7 @@ fn a_grant_of_two_minds_about_its_scheme_allows_nothing() {
     let mut grants = read("[[egress]]\nhost = \"localhost:8080\"\nmethods = [\"GET\"]\npaths = [\"/\"]");
     grants[0].scheme = Scheme::Http;
     for url in ["http://localhost:8080/", "https://localhost:8080/"] {
-        let refused = Grants::new(grants.clone())
-            .permit(None, outbound(&get(url)))
-            .unwrap_err();
+        let refused = Grants::new(grants.clone()).permit(None, outbound(&get(url))).unwrap_err();
         assert_eq!(refused.reason, Reason::Host);
     }
 }
@@ -222,18 +141,11 @@ fn a_request_names_the_grants_credential_or_none() {
         (GRAPH, Some("intune"), false),
         (open, Some("graph"), false),
     ] {
-        let asked = Asked {
-            credential,
-            ..get("https://graph.microsoft.com/v1.0/users")
-        };
+        let asked = Asked { credential, ..get("https://graph.microsoft.com/v1.0/users") };
         match permit(grants, &asked) {
             Ok(permit) => {
                 assert!(allowed);
-                assert_eq!(
-                    permit.credential().map(CredentialName::as_str),
-                    credential,
-                    "none is added unasked"
-                );
+                assert_eq!(permit.credential().map(CredentialName::as_str), credential, "none is added unasked");
             }
             Err(refused) => assert_eq!((refused.reason, allowed), (Reason::Credential, false)),
         }
@@ -244,13 +156,7 @@ fn a_request_names_the_grants_credential_or_none() {
 fn a_grant_bound_to_tools_is_for_them_alone() {
     let grants = "[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = [\"/\"]\ntools = [\"list_users\"]";
     for (tool, allowed) in [(Some("list_users"), true), (Some("list_groups"), false), (None, false)] {
-        let found = check(
-            grants,
-            &Asked {
-                tool,
-                ..get("https://a.test/")
-            },
-        );
+        let found = check(grants, &Asked { tool, ..get("https://a.test/") });
         assert_eq!(found.err(), (!allowed).then_some(Reason::Tool), "{tool:?}");
     }
 }
@@ -278,18 +184,7 @@ fn two_halves_do_not_make_a_grant() {
         ("GET", "/read", Some("writer")),
     ] {
         let url = format!("https://a.test{path}");
-        assert!(
-            check(
-                halves,
-                &Asked {
-                    method,
-                    credential,
-                    ..get(&url)
-                }
-            )
-            .is_err(),
-            "{method} {path}"
-        );
+        assert!(check(halves, &Asked { method, credential, ..get(&url) }).is_err(), "{method} {path}");
     }
 }
 
@@ -302,10 +197,7 @@ fn a_narrow_grant_before_a_wide_one_hides_nothing_and_of_several_the_narrowest_i
     let keyed = grant("\"/v1/users\"", "query = [\"q\"]\nkeep = [\"/keyed\", \"/x\"]");
     let one = grant("\"/v1/{x}\"", "query = [\"q\", \"r\"]\nkeep = [\"/one\"]");
     let rest = grant("\"/**\"", "query = [\"q\", \"r\", \"s\"]\nkeep = [\"/rest\"]");
-    let tool = grant(
-        "\"/**\"",
-        "query = [\"t\", \"s\"]\ntools = [\"list_users\"]\nkeep = [\"/tool\"]",
-    );
+    let tool = grant("\"/**\"", "query = [\"t\", \"s\"]\ntools = [\"list_users\"]\nkeep = [\"/tool\"]");
     let named = grant("\"/**\"", "credential = \"graph\"\nkeep = [\"/named\"]");
     let below = grant("\"/v1/users\"", "keep = [\"/below\"]").replace("a.example.com", "*.example.com");
     let orders = [
@@ -322,14 +214,7 @@ fn a_narrow_grant_before_a_wide_one_hides_nothing_and_of_several_the_narrowest_i
         for order in orders {
             let grants: String = order.into_iter().map(String::as_str).collect();
             let url = format!("https://a.example.com/v1/users{query}");
-            let permit = permit(
-                &grants,
-                &Asked {
-                    credential,
-                    ..get(&url)
-                },
-            )
-            .unwrap();
+            let permit = permit(&grants, &Asked { credential, ..get(&url) }).unwrap();
             assert_eq!(permit.grant().keep.as_ref().unwrap()[0].to_string(), keep, "{query}");
         }
     }
@@ -342,10 +227,7 @@ fn a_narrow_grant_before_a_wide_one_hides_nothing_and_of_several_the_narrowest_i
 #[test]
 fn a_permit_shows_where_it_goes_and_nothing_a_shard_put_in_it() {
     let permit = permit(GRAPH, &get("https://graph.microsoft.com/v1.0/users/s3cret?$top=s3cret")).unwrap();
-    assert_eq!(
-        permit.destination().to_string(),
-        "GET https://graph.microsoft.com/v1.0/users/{id}"
-    );
+    assert_eq!(permit.destination().to_string(), "GET https://graph.microsoft.com/v1.0/users/{id}");
     assert!(!format!("{permit:?}").contains("s3cret"));
     assert_eq!(permit.outbound().path_and_query(), "/v1.0/users/s3cret?$top=s3cret");
 }
@@ -424,13 +306,7 @@ fn the_grants_of_real_upstreams_can_be_written() {
     "#;
     let pay = "https://wd2-impl-services1.workday.com/ccx/service/customreport2/acme/isu_reports/Nexus_Compensation";
     for (method, url, credential, tool, allowed) in [
-        (
-            "GET",
-            "https://graph.microsoft.com/v1.0/users?$top=999&$select=id,mail",
-            "graph",
-            "t",
-            true,
-        ),
+        ("GET", "https://graph.microsoft.com/v1.0/users?$top=999&$select=id,mail", "graph", "t", true),
         (
             "GET",
             "https://graph.microsoft.com/v1.0/users/x_adatum.com%23EXT%23@contoso.com?$select=id",
@@ -438,35 +314,11 @@ fn the_grants_of_real_upstreams_can_be_written() {
             "t",
             true,
         ),
-        (
-            "GET",
-            "https://graph.microsoft.com/v1.0/users/1?$expand=manager",
-            "graph",
-            "t",
-            false,
-        ),
-        (
-            "GET",
-            "https://graph.microsoft.com/v1.0/users/1/messages",
-            "graph",
-            "t",
-            false,
-        ),
+        ("GET", "https://graph.microsoft.com/v1.0/users/1?$expand=manager", "graph", "t", false),
+        ("GET", "https://graph.microsoft.com/v1.0/users/1/messages", "graph", "t", false),
         ("PATCH", "https://graph.microsoft.com/v1.0/users/1", "graph", "t", false),
-        (
-            "GET",
-            "https://graph.microsoft.com/v1.0/auditLogs/signins?$skiptoken=a%2Bb%3D",
-            "graph",
-            "t",
-            true,
-        ),
-        (
-            "GET",
-            "https://graph.microsoft.com/v1.0/auditlogs/signins",
-            "graph",
-            "t",
-            false,
-        ),
+        ("GET", "https://graph.microsoft.com/v1.0/auditLogs/signins?$skiptoken=a%2Bb%3D", "graph", "t", true),
+        ("GET", "https://graph.microsoft.com/v1.0/auditlogs/signins", "graph", "t", false),
         ("GET", "https://graph.microsoft.com/beta/users", "graph", "t", false),
         (
             "GET",
@@ -475,27 +327,9 @@ fn the_grants_of_real_upstreams_can_be_written() {
             "t",
             true,
         ),
-        (
-            "GET",
-            "https://wd2-impl-services1.workday.com/ccx/api/staffing/v7/other/workers",
-            "workday",
-            "t",
-            false,
-        ),
-        (
-            "GET",
-            &format!("{pay}?format=json&Worker!WID=0e44"),
-            "workday",
-            "workday_get_compensation",
-            true,
-        ),
-        (
-            "GET",
-            &format!("{pay}?format=json"),
-            "workday",
-            "workday_list_workers",
-            false,
-        ),
+        ("GET", "https://wd2-impl-services1.workday.com/ccx/api/staffing/v7/other/workers", "workday", "t", false),
+        ("GET", &format!("{pay}?format=json&Worker!WID=0e44"), "workday", "workday_get_compensation", true),
+        ("GET", &format!("{pay}?format=json"), "workday", "workday_list_workers", false),
         (
             "GET",
             "https://acme-restapi.onbmc.com:8443/api/arsys/v1/entry/HPD:IncidentInterface?q=%27Status%27%20%3C%20%22Resolved%22",
@@ -510,49 +344,14 @@ fn the_grants_of_real_upstreams_can_be_written() {
             "t",
             false,
         ),
-        (
-            "GET",
-            "https://acme-restapi.onbmc.com/api/arsys/v1/entry/HPD:IncidentInterface",
-            "helix",
-            "t",
-            false,
-        ),
-        (
-            "POST",
-            "https://api.lansweeper.com/api/v2/graphql",
-            "lansweeper",
-            "t",
-            true,
-        ),
-        (
-            "POST",
-            "https://api.lansweeper.com/api/v2/graphql?query=x",
-            "lansweeper",
-            "t",
-            false,
-        ),
-        (
-            "POST",
-            "https://apis.fedex.com/track/v1/trackingnumbers",
-            "fedex",
-            "t",
-            true,
-        ),
+        ("GET", "https://acme-restapi.onbmc.com/api/arsys/v1/entry/HPD:IncidentInterface", "helix", "t", false),
+        ("POST", "https://api.lansweeper.com/api/v2/graphql", "lansweeper", "t", true),
+        ("POST", "https://api.lansweeper.com/api/v2/graphql?query=x", "lansweeper", "t", false),
+        ("POST", "https://apis.fedex.com/track/v1/trackingnumbers", "fedex", "t", true),
         ("POST", "https://apis.fedex.com/ship/v1/shipments", "fedex", "t", false),
-        (
-            "POST",
-            "https://apis.fedex.com/track/v1/trackingnumbers",
-            "graph",
-            "t",
-            false,
-        ),
+        ("POST", "https://apis.fedex.com/track/v1/trackingnumbers", "graph", "t", false),
     ] {
-        let asked = Asked {
-            method,
-            url,
-            credential: Some(credential),
-            tool: Some(tool),
-        };
+        let asked = Asked { method, url, credential: Some(credential), tool: Some(tool) };
         assert_eq!(check(grants, &asked).is_ok(), allowed, "{method} {url}");
     }
 }

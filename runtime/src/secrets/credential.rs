@@ -18,12 +18,7 @@ pub enum CredentialKind {
     /// `NAME: PREFIX VALUE`, the prefix with the space it may end in.
     Header { header: CredentialHeader, value: SecretRef },
     /// OAuth 2.0 client credentials (RFC 6749, 4.4), the client named in the form.
-    ClientCredentials {
-        token_url: TokenUrl,
-        client_id: Text,
-        client_secret: SecretRef,
-        scope: Option<String>,
-    },
+    ClientCredentials { token_url: TokenUrl, client_id: Text, client_secret: SecretRef, scope: Option<String> },
 }
 
 impl CredentialKind {
@@ -35,11 +30,9 @@ impl CredentialKind {
                 username.setting().into_iter().chain([password.name()]).collect()
             }
             CredentialKind::Header { value, .. } => vec![value.name()],
-            CredentialKind::ClientCredentials {
-                client_id,
-                client_secret,
-                ..
-            } => client_id.setting().into_iter().chain([client_secret.name()]).collect(),
+            CredentialKind::ClientCredentials { client_id, client_secret, .. } => {
+                client_id.setting().into_iter().chain([client_secret.name()]).collect()
+            }
         }
     }
 
@@ -118,10 +111,7 @@ impl CredentialHeader {
         if !fits_a_header(prefix) {
             return Err(BadCredential::BadPrefix);
         }
-        Ok(Self {
-            name,
-            prefix: prefix.to_owned(),
-        })
+        Ok(Self { name, prefix: prefix.to_owned() })
     }
 
     pub fn name(&self) -> &HeaderName {
@@ -180,16 +170,8 @@ impl TokenUrl {
             body: Vec::new(),
             credential: None,
         })?;
-        let text = format!(
-            "{}://{}{}",
-            outbound.scheme(),
-            outbound.authority(),
-            outbound.path_and_query()
-        );
-        Ok(Self {
-            text,
-            outbound: Arc::new(outbound),
-        })
+        let text = format!("{}://{}{}", outbound.scheme(), outbound.authority(), outbound.path_and_query());
+        Ok(Self { text, outbound: Arc::new(outbound) })
     }
 
     /// The canonical text, for review and lock.

@@ -67,10 +67,7 @@ impl Vault {
         credentials: BTreeMap<CredentialName, CredentialKind>,
         secrets: BTreeMap<SettingName, SecretValue>,
     ) -> Self {
-        let secrets: BTreeMap<_, _> = secrets
-            .into_iter()
-            .map(|(name, value)| (name, Arc::new(value)))
-            .collect();
+        let secrets: BTreeMap<_, _> = secrets.into_iter().map(|(name, value)| (name, Arc::new(value))).collect();
         let headers = credentials.values().map(|kind| kind.header().clone()).collect();
         let slots = credentials
             .into_iter()
@@ -79,22 +76,14 @@ impl Vault {
                 (name, slot)
             })
             .collect();
-        Self {
-            slots,
-            headers,
-            secrets,
-        }
+        Self { slots, headers, secrets }
     }
 
     /// Needs no secrets and puts none in, but keeps every rule and marks every use.
     pub fn mock(credentials: BTreeMap<CredentialName, CredentialKind>) -> Self {
         let headers = credentials.values().map(|kind| kind.header().clone()).collect();
         let slots = credentials.into_keys().map(|name| (name, Slot::Placeholder)).collect();
-        Self {
-            slots,
-            headers,
-            secrets: BTreeMap::new(),
-        }
+        Self { slots, headers, secrets: BTreeMap::new() }
     }
 
     /// Puts in the credential that the request names and its grant has. Waits while another caller renews the same token, so the caller's deadline goes
@@ -105,12 +94,7 @@ impl Vault {
             return Ok(Sealing::Ready(Sealed::crossing(permit, None, Secret::None)));
         };
         let slot = self.slots.get(&name).ok_or_else(|| SealError::Unknown(name.clone()))?;
-        let mark = |generation| {
-            Some(Mark {
-                credential: name.clone(),
-                generation,
-            })
-        };
+        let mark = |generation| Some(Mark { credential: name.clone(), generation });
         match slot {
             Slot::Placeholder => Ok(Sealing::Ready(Sealed::crossing(permit, mark(None), Secret::None))),
             Slot::Header(header, value) => {
@@ -124,10 +108,7 @@ impl Vault {
                     Ok(Sealing::Ready(Sealed::crossing(permit, mark(Some(generation)), secret)))
                 }
             },
-            Slot::Unusable(reason) => Err(SealError::Unusable {
-                credential: name,
-                reason: reason.clone(),
-            }),
+            Slot::Unusable(reason) => Err(SealError::Unusable { credential: name, reason: reason.clone() }),
         }
     }
 
@@ -185,28 +166,20 @@ fn fill(
     secrets: &BTreeMap<SettingName, Arc<SecretValue>>,
 ) -> Result<Slot, Unusable> {
     let find = |secret: &SecretRef| {
-        secrets
-            .get(secret.name())
-            .map(Arc::clone)
-            .ok_or_else(|| Unusable::Missing(secret.name().clone()))
+        secrets.get(secret.name()).map(Arc::clone).ok_or_else(|| Unusable::Missing(secret.name().clone()))
     };
     let for_header = |secret: &SecretRef| {
         let value = find(secret)?;
-        if fits_a_header(value.expose()) {
-            Ok(value)
-        } else {
-            Err(Unusable::NotAscii(secret.name().clone()))
-        }
+        if fits_a_header(value.expose()) { Ok(value) } else { Err(Unusable::NotAscii(secret.name().clone())) }
     };
     let text = |text: &Text| match text {
         Text::Literal(text) => Ok(Zeroizing::new(text.clone())),
         Text::Secret(secret) => find(secret).map(|value| Zeroizing::new(value.expose().to_owned())),
     };
     match kind {
-        CredentialKind::Bearer { token } => Ok(Slot::Header(
-            http::header::AUTHORIZATION,
-            Arc::new(token::bearer(&*for_header(token)?)),
-        )),
+        CredentialKind::Bearer { token } => {
+            Ok(Slot::Header(http::header::AUTHORIZATION, Arc::new(token::bearer(&*for_header(token)?))))
+        }
         CredentialKind::Basic { username, password } => {
             let username = text(username)?;
             // RFC 7617: the first colon ends the user name.
@@ -215,21 +188,12 @@ fn fill(
             }
             let pair = Zeroizing::new([username.as_str(), ":", find(password)?.expose()].concat());
             let coded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-            Ok(Slot::Header(
-                http::header::AUTHORIZATION,
-                derived(&["Basic ", coded.as_str()]),
-            ))
+            Ok(Slot::Header(http::header::AUTHORIZATION, derived(&["Basic ", coded.as_str()])))
         }
-        CredentialKind::Header { header, value } => Ok(Slot::Header(
-            header.name().clone(),
-            derived(&[header.prefix(), for_header(value)?.expose()]),
-        )),
-        CredentialKind::ClientCredentials {
-            token_url,
-            client_id,
-            client_secret,
-            scope,
-        } => {
+        CredentialKind::Header { header, value } => {
+            Ok(Slot::Header(header.name().clone(), derived(&[header.prefix(), for_header(value)?.expose()])))
+        }
+        CredentialKind::ClientCredentials { token_url, client_id, client_secret, scope } => {
             let secret = find(client_secret)?;
             let client_id = text(client_id)?;
             let mut fields = vec![
@@ -239,11 +203,7 @@ fn fill(
             ];
             fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
             let form = SecretValue::derived(form(&fields));
-            Ok(Slot::Token(Arc::new(TokenSource::new(
-                name.clone(),
-                token_url.clone(),
-                form,
-            ))))
+            Ok(Slot::Token(Arc::new(TokenSource::new(name.clone(), token_url.clone(), form))))
         }
     }
 }
@@ -276,17 +236,11 @@ pub enum SealError {
     #[error("shard has no credential {0}")]
     Unknown(CredentialName),
     #[error("credential {credential} cannot be used: {reason}")]
-    Unusable {
-        credential: CredentialName,
-        reason: Unusable,
-    },
+    Unusable { credential: CredentialName, reason: Unusable },
     #[error("header {0} is a credential's, so a shard may not send it")]
     HostsHeader(HeaderName),
     #[error("token endpoint refused with status {}{}", .status.as_u16(), .error.map(OAuthError::suffix).unwrap_or_default())]
-    Refused {
-        status: StatusCode,
-        error: Option<OAuthError>,
-    },
+    Refused { status: StatusCode, error: Option<OAuthError> },
     #[error("token endpoint gave no usable token: {0}")]
     BadToken(BadToken),
 }

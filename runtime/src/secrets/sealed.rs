@@ -48,24 +48,13 @@ pub struct Unsealed {
 
 impl Sealed {
     pub(super) fn crossing(permit: Permit, mark: Option<Mark>, secret: Secret) -> Self {
-        Self {
-            order: Order::Crossing(Box::new(permit)),
-            mark,
-            secret,
-        }
+        Self { order: Order::Crossing(Box::new(permit)), mark, secret }
     }
 
     pub(super) fn token(outbound: Arc<Outbound>, credential: CredentialName, form: &SecretValue) -> Self {
         let body = Bytes::from_owner(wiped(form));
-        let mark = Mark {
-            credential,
-            generation: None,
-        };
-        Self {
-            order: Order::Token(outbound),
-            mark: Some(mark),
-            secret: Secret::Body(body),
-        }
+        let mark = Mark { credential, generation: None };
+        Self { order: Order::Token(outbound), mark: Some(mark), secret: Secret::Body(body) }
     }
 
     /// The request without its secret.
@@ -93,10 +82,7 @@ impl Sealed {
     pub fn reach(&self) -> Reach {
         match &self.order {
             Order::Crossing(permit) => permit.grant().reach(),
-            Order::Token(outbound) => Reach {
-                private: false,
-                loopback: outbound.host().is_loopback(),
-            },
+            Order::Token(outbound) => Reach { private: false, loopback: outbound.host().is_loopback() },
         }
     }
 

@@ -42,11 +42,7 @@ impl Asked<'_> {
         let outbound = Outbound::parse(GuestRequest {
             method: self.method.to_owned(),
             url: self.url.to_owned(),
-            headers: self
-                .headers
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec()))
-                .collect(),
+            headers: self.headers.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect(),
             body: self.body.as_bytes().to_vec(),
             credential: self.credential.map(str::to_owned),
         })
@@ -58,11 +54,7 @@ impl Asked<'_> {
             host: HostPattern::parse(&outbound.authority(), scheme).unwrap(),
             methods: vec![outbound.method().clone()],
             paths: vec![PathTemplate::parse(&path).unwrap()],
-            query: outbound
-                .query()
-                .iter()
-                .map(|(key, _)| key.clone())
-                .collect::<BTreeSet<_>>(),
+            query: outbound.query().iter().map(|(key, _)| key.clone()).collect::<BTreeSet<_>>(),
             credential: self.credential.map(|name| CredentialName::parse(name).unwrap()),
             tools: None,
             keep: None,
@@ -75,20 +67,12 @@ impl Asked<'_> {
 
     /// Sealed without a credential.
     pub(crate) async fn sealed(&self) -> Sealed {
-        ready(
-            Vault::new(BTreeMap::new(), BTreeMap::new())
-                .seal(self.permit(), Instant::now())
-                .await,
-        )
+        ready(Vault::new(BTreeMap::new(), BTreeMap::new()).seal(self.permit(), Instant::now()).await)
     }
 }
 
 fn with(credential: &str) -> Permit {
-    Asked {
-        credential: Some(credential),
-        ..Asked::default()
-    }
-    .permit()
+    Asked { credential: Some(credential), ..Asked::default() }.permit()
 }
 
 fn ready(sealing: Result<Sealing, SealError>) -> Sealed {
@@ -112,11 +96,7 @@ fn refused(sealing: Result<Sealing, SealError>) -> SealError {
 }
 
 fn authorization(sealed: &Sealed) -> Option<String> {
-    sealed
-        .unseal()
-        .headers
-        .get(AUTHORIZATION)
-        .map(|value| value.to_str().unwrap().to_owned())
+    sealed.unseal().headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned())
 }
 
 fn secret(name: &str) -> SecretRef {
@@ -127,27 +107,9 @@ fn credentials() -> BTreeMap<CredentialName, CredentialKind> {
     let header = |name, prefix| CredentialHeader::parse(name, prefix).unwrap();
     [
         ("bearer", CredentialKind::Bearer { token: secret("PAT") }),
-        (
-            "basic",
-            CredentialKind::Basic {
-                username: Text::parse("svc nexus").unwrap(),
-                password: secret("PASSWORD"),
-            },
-        ),
-        (
-            "token",
-            CredentialKind::Header {
-                header: header("Authorization", "Token "),
-                value: secret("PAT"),
-            },
-        ),
-        (
-            "key",
-            CredentialKind::Header {
-                header: header("X-Api-Key", ""),
-                value: secret("PAT"),
-            },
-        ),
+        ("basic", CredentialKind::Basic { username: Text::parse("svc nexus").unwrap(), password: secret("PASSWORD") }),
+        ("token", CredentialKind::Header { header: header("Authorization", "Token "), value: secret("PAT") }),
+        ("key", CredentialKind::Header { header: header("X-Api-Key", ""), value: secret("PAT") }),
         (
             "graph",
             CredentialKind::ClientCredentials {
@@ -157,25 +119,9 @@ fn credentials() -> BTreeMap<CredentialName, CredentialKind> {
                 scope: Some("https://graph.example.com/.default".to_owned()),
             },
         ),
-        (
-            "lost",
-            CredentialKind::Bearer {
-                token: secret("NOT_SET"),
-            },
-        ),
-        (
-            "umlaut",
-            CredentialKind::Bearer {
-                token: secret("UMLAUT"),
-            },
-        ),
-        (
-            "colon",
-            CredentialKind::Basic {
-                username: Text::parse("a:b").unwrap(),
-                password: secret("PASSWORD"),
-            },
-        ),
+        ("lost", CredentialKind::Bearer { token: secret("NOT_SET") }),
+        ("umlaut", CredentialKind::Bearer { token: secret("UMLAUT") }),
+        ("colon", CredentialKind::Basic { username: Text::parse("a:b").unwrap(), password: secret("PASSWORD") }),
     ]
     .into_iter()
     .map(|(name, kind)| (CredentialName::parse(name).unwrap(), kind))
@@ -190,12 +136,7 @@ fn vault() -> Arc<Vault> {
         ("CLIENT_SECRET", "a+b&c=d e~%"),
         ("UMLAUT", "gr\u{fc}\u{df}e-allerseits"),
     ]
-    .map(|(name, value)| {
-        (
-            SettingName::parse(name).unwrap(),
-            SecretValue::new(value.to_owned()).unwrap(),
-        )
-    });
+    .map(|(name, value)| (SettingName::parse(name).unwrap(), SecretValue::new(value.to_owned()).unwrap()));
     Arc::new(Vault::new(credentials(), BTreeMap::from(secrets)))
 }
 
@@ -206,13 +147,8 @@ fn token_reply(token: &str, expires_in: u64) -> Vec<u8> {
 /// Walks through one renewal.
 async fn renew(vault: &Vault, token: &str, expires_in: u64, now: Instant) {
     let renewal = renewal(vault.seal(with("graph"), now).await);
-    let permit = renewal
-        .admit(StatusCode::OK, &token_reply(token, expires_in), now, |_| {})
-        .unwrap();
-    assert_eq!(
-        authorization(&ready(vault.seal(permit, now).await)).unwrap(),
-        format!("Bearer {token}")
-    );
+    let permit = renewal.admit(StatusCode::OK, &token_reply(token, expires_in), now, |_| {}).unwrap();
+    assert_eq!(authorization(&ready(vault.seal(permit, now).await)).unwrap(), format!("Bearer {token}"));
 }
 
 #[tokio::test]
@@ -230,10 +166,7 @@ async fn each_kind_puts_its_secret_where_the_upstream_expects_it() {
         assert!(headers[header].is_sensitive(), "{credential}");
         assert_eq!(headers.len(), 1);
         assert_eq!(sealed.credential().unwrap().as_str(), credential);
-        assert!(
-            sealed.outbound().headers().is_empty(),
-            "the secret is in what may be shown"
-        );
+        assert!(sealed.outbound().headers().is_empty(), "the secret is in what may be shown");
     }
 }
 
@@ -246,10 +179,7 @@ async fn a_grant_without_a_credential_gets_none() {
 
 #[tokio::test]
 async fn a_shard_may_not_send_a_header_that_a_credential_uses() {
-    let asked = Asked {
-        headers: &[("X-Api-Key", "its-own-key")],
-        ..Asked::default()
-    };
+    let asked = Asked { headers: &[("X-Api-Key", "its-own-key")], ..Asked::default() };
     for vault in [vault(), Arc::new(Vault::mock(credentials()))] {
         let error = refused(vault.seal(asked.permit(), Instant::now()).await);
         assert_eq!(error, SealError::HostsHeader(HeaderName::from_static("x-api-key")));
@@ -266,13 +196,7 @@ async fn an_unfit_credential_is_unusable_and_the_others_still_work() {
         ("colon", Unusable::ColonInUsername),
     ] {
         let error = refused(vault.seal(with(credential), Instant::now()).await);
-        assert_eq!(
-            error,
-            SealError::Unusable {
-                credential: CredentialName::parse(credential).unwrap(),
-                reason
-            }
-        );
+        assert_eq!(error, SealError::Unusable { credential: CredentialName::parse(credential).unwrap(), reason });
     }
     assert_eq!(vault.unusable().count(), 3);
     let error = refused(vault.seal(with("nobody-s"), Instant::now()).await);
@@ -299,10 +223,7 @@ async fn a_token_is_asked_for_as_the_rfc_says() {
     assert_eq!(sealed.outbound().path(), "/tenant/oauth2/v2.0/token");
     assert_eq!(sealed.credential().unwrap().as_str(), "graph");
     assert!(sealed.permit().is_none() && sealed.reach() == Reach::default() && sealed.idempotent());
-    assert!(
-        sealed.outbound().body().is_empty(),
-        "the secret is in what may be shown"
-    );
+    assert!(sealed.outbound().body().is_empty(), "the secret is in what may be shown");
     let Unsealed { headers, body } = sealed.unseal();
     assert_eq!(headers["content-type"], "application/x-www-form-urlencoded");
     assert_eq!(
@@ -320,11 +241,7 @@ async fn a_token_is_used_until_shortly_before_it_expires() {
         let early = start + Duration::from_secs(renewed_after) - Duration::from_millis(1);
         let sealed = ready(vault.seal(with("graph"), early).await);
         assert_eq!(authorization(&sealed).unwrap(), "Bearer token-one");
-        drop(renewal(
-            vault
-                .seal(with("graph"), start + Duration::from_secs(renewed_after))
-                .await,
-        ));
+        drop(renewal(vault.seal(with("graph"), start + Duration::from_secs(renewed_after)).await));
     }
 }
 
@@ -344,13 +261,8 @@ async fn callers_who_come_at_once_share_one_renewal() {
     assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
     let mut learnt = String::new();
     let reply = token_reply("token-one", 3600);
-    let permit = first
-        .admit(StatusCode::OK, &reply, now, |token| learnt.push_str(token.expose()))
-        .unwrap();
-    assert_eq!(
-        authorization(&ready(vault.seal(permit, now).await)).unwrap(),
-        "Bearer token-one"
-    );
+    let permit = first.admit(StatusCode::OK, &reply, now, |token| learnt.push_str(token.expose())).unwrap();
+    assert_eq!(authorization(&ready(vault.seal(permit, now).await)).unwrap(), "Bearer token-one");
     assert_eq!(learnt, "token-one");
     for waiting in waiting {
         assert_eq!(waiting.await.unwrap().unwrap(), "Bearer token-one");
@@ -386,25 +298,14 @@ async fn a_refusal_holds_for_all_who_wait_and_is_then_tried_again() {
     };
     tokio::task::yield_now().await;
     let body = br#"{"error":"invalid_client","error_description":"AADSTS7000215: the secret of Payroll is wrong"}"#;
-    let refusal = SealError::Refused {
-        status: StatusCode::UNAUTHORIZED,
-        error: Some(OAuthError::InvalidClient),
-    };
-    let error = first
-        .admit(StatusCode::UNAUTHORIZED, body, start, |_| panic!("there is no token"))
-        .err()
-        .unwrap();
+    let refusal = SealError::Refused { status: StatusCode::UNAUTHORIZED, error: Some(OAuthError::InvalidClient) };
+    let error = first.admit(StatusCode::UNAUTHORIZED, body, start, |_| panic!("there is no token")).err().unwrap();
     assert_eq!(error, refusal);
-    assert_eq!(
-        error.to_string(),
-        "token endpoint refused with status 401 (invalid_client)"
-    );
+    assert_eq!(error.to_string(), "token endpoint refused with status 401 (invalid_client)");
     assert_eq!(waiting.await.unwrap(), refusal);
     let almost = start + Duration::from_secs(10) - Duration::from_millis(1);
     assert_eq!(refused(vault.seal(with("graph"), almost).await), refusal);
-    drop(renewal(
-        vault.seal(with("graph"), start + Duration::from_secs(10)).await,
-    ));
+    drop(renewal(vault.seal(with("graph"), start + Duration::from_secs(10)).await));
 }
 
 #[tokio::test]
@@ -417,28 +318,17 @@ async fn after_a_401_only_the_token_that_failed_is_dropped() {
     renew(&vault, "token-two", 3600, now).await;
     // Sent with the first token, refused after the second came.
     let permit = vault.forget(late).unwrap();
-    assert_eq!(
-        authorization(&ready(vault.seal(permit, now).await)).unwrap(),
-        "Bearer token-two"
-    );
+    assert_eq!(authorization(&ready(vault.seal(permit, now).await)).unwrap(), "Bearer token-two");
 
     let fixed = ready(vault.seal(with("bearer"), now).await);
-    assert!(
-        vault.forget(fixed).is_none(),
-        "a static credential has no other value to try"
-    );
+    assert!(vault.forget(fixed).is_none(), "a static credential has no other value to try");
 }
 
 #[tokio::test]
 async fn redaction_learns_every_form_that_is_sent() {
     let (vault, now) = (vault(), Instant::now());
     let values = |vault: &Vault| -> Vec<String> { vault.values().iter().map(|v| v.expose().to_owned()).collect() };
-    for expected in [
-        "pat-0123456789",
-        "p\u{e4}ss:word",
-        "a+b&c=d e~%",
-        "Basic c3ZjIG5leHVzOnDDpHNzOndvcmQ=",
-    ] {
+    for expected in ["pat-0123456789", "p\u{e4}ss:word", "a+b&c=d e~%", "Basic c3ZjIG5leHVzOnDDpHNzOndvcmQ="] {
         assert!(values(&vault).iter().any(|value| value == expected), "{expected}");
     }
     renew(&vault, "token-one", 3600, now).await;
@@ -454,14 +344,8 @@ async fn redaction_learns_every_form_that_is_sent() {
 #[test]
 fn a_token_url_is_read_like_a_shard_s_own() {
     for (url, expected) in [
-        (
-            "https://LOGIN.example.com:443/t/token",
-            Some("https://login.example.com/t/token"),
-        ),
-        (
-            "https://login.example.com:8443/t/token",
-            Some("https://login.example.com:8443/t/token"),
-        ),
+        ("https://LOGIN.example.com:443/t/token", Some("https://login.example.com/t/token")),
+        ("https://login.example.com:8443/t/token", Some("https://login.example.com:8443/t/token")),
         ("http://127.0.0.1:9/token", Some("http://127.0.0.1:9/token")),
         ("http://localhost/token", Some("http://localhost/token")),
         ("http://login.example.com/token", None),
@@ -473,11 +357,7 @@ fn a_token_url_is_read_like_a_shard_s_own() {
         ("ftp://login.example.com/token", None),
         ("", None),
     ] {
-        assert_eq!(
-            TokenUrl::parse(url).ok().as_ref().map(TokenUrl::as_str),
-            expected,
-            "{url}"
-        );
+        assert_eq!(TokenUrl::parse(url).ok().as_ref().map(TokenUrl::as_str), expected, "{url}");
     }
 }
 
@@ -493,13 +373,7 @@ fn a_declaration_is_a_credential_or_says_why_not() {
     ] {
         assert_eq!(SecretRef::parse(text).is_ok(), fits, "{text:?}");
     }
-    for (text, fits) in [
-        ("svc", true),
-        ("secret:USER", true),
-        ("secret:user", false),
-        ("a\nb", false),
-        ("", false),
-    ] {
+    for (text, fits) in [("svc", true), ("secret:USER", true), ("secret:user", false), ("a\nb", false), ("", false)] {
         assert_eq!(Text::parse(text).is_ok(), fits, "{text:?}");
     }
     for (name, prefix, fits) in [
@@ -512,22 +386,11 @@ fn a_declaration_is_a_credential_or_says_why_not() {
         ("X-Api-Key", "a\r\nHost: evil.test", false),
         ("X-Api-Key", "gr\u{fc}n", false),
     ] {
-        assert_eq!(
-            CredentialHeader::parse(name, prefix).is_ok(),
-            fits,
-            "{name:?} {prefix:?}"
-        );
+        assert_eq!(CredentialHeader::parse(name, prefix).is_ok(), fits, "{name:?} {prefix:?}");
     }
     let kinds = credentials();
-    let settings: BTreeSet<&str> = kinds
-        .values()
-        .flat_map(CredentialKind::settings)
-        .map(SettingName::as_str)
-        .collect();
-    assert_eq!(
-        settings,
-        BTreeSet::from(["CLIENT_ID", "CLIENT_SECRET", "NOT_SET", "PASSWORD", "PAT", "UMLAUT"])
-    );
+    let settings: BTreeSet<&str> = kinds.values().flat_map(CredentialKind::settings).map(SettingName::as_str).collect();
+    assert_eq!(settings, BTreeSet::from(["CLIENT_ID", "CLIENT_SECRET", "NOT_SET", "PASSWORD", "PAT", "UMLAUT"]));
 }
 
 #[test]

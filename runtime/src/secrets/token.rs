@@ -61,13 +61,7 @@ pub(super) enum Lease {
 
 impl TokenSource {
     pub(super) fn new(credential: CredentialName, url: TokenUrl, form: SecretValue) -> Self {
-        Self {
-            credential,
-            url,
-            form,
-            state: Mutex::default(),
-            turn: Arc::default(),
-        }
+        Self { credential, url, form, state: Mutex::default(), turn: Arc::default() }
     }
 
     pub(super) async fn lease(&self, now: Instant) -> Result<Lease, SealError> {
@@ -85,10 +79,7 @@ impl TokenSource {
     fn live(&self, now: Instant) -> Result<Option<Lease>, SealError> {
         let state = self.state();
         if let Some(live) = state.live.as_ref().filter(|live| now < live.renew_at) {
-            return Ok(Some(Lease::Live {
-                header: Arc::clone(&live.header),
-                generation: state.generation,
-            }));
+            return Ok(Some(Lease::Live { header: Arc::clone(&live.header), generation: state.generation }));
         }
         match &state.refused {
             Some((until, refusal)) if now < *until => Err(refusal.clone()),
@@ -109,13 +100,7 @@ impl TokenSource {
     /// Every token that a reply may still contain.
     pub(super) fn tokens(&self) -> Vec<Arc<SecretValue>> {
         let state = self.state();
-        state
-            .live
-            .iter()
-            .map(|live| &live.token)
-            .chain(&state.previous)
-            .map(Arc::clone)
-            .collect()
+        state.live.iter().map(|live| &live.token).chain(&state.previous).map(Arc::clone).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,12 +120,7 @@ pub struct Renewal {
 impl Renewal {
     pub(super) fn new(source: &Arc<TokenSource>, permit: Permit, turn: OwnedMutexGuard<()>) -> Self {
         let sealed = Sealed::token(source.url.outbound(), source.credential.clone(), &source.form);
-        Self {
-            source: Arc::clone(source),
-            sealed,
-            permit,
-            _turn: turn,
-        }
+        Self { source: Arc::clone(source), sealed, permit, _turn: turn }
     }
 
     /// To send like any other request, on record.
@@ -163,11 +143,7 @@ impl Renewal {
                 learn(&grant.token);
                 let token = Arc::new(grant.token);
                 let header = Arc::new(bearer(&token));
-                let live = Live {
-                    token,
-                    header,
-                    renew_at: now + grant.life - skew(grant.life),
-                };
+                let live = Live { token, header, renew_at: now + grant.life - skew(grant.life) };
                 state.generation += 1;
                 state.refused = None;
                 if let Some(old) = state.live.replace(live) {
@@ -201,9 +177,7 @@ struct Granted {
 /// tenants and of applications.
 fn read_reply(status: StatusCode, body: &[u8]) -> Result<Granted, SealError> {
     if status != StatusCode::OK {
-        let error = serde_json::from_slice::<ErrorReply>(body)
-            .ok()
-            .and_then(|reply| OAuthError::parse(&reply.error));
+        let error = serde_json::from_slice::<ErrorReply>(body).ok().and_then(|reply| OAuthError::parse(&reply.error));
         return Err(SealError::Refused { status, error });
     }
     let reply: TokenReply = serde_json::from_slice(body).map_err(|_| SealError::BadToken(BadToken::NotJson))?;
@@ -272,10 +246,7 @@ mod tests {
                 ("token-2", 3600),
             ),
             (r#"{"token_type":"BEARER","access_token":"token-3"}"#, ("token-3", 300)),
-            (
-                r#"{"token_type":"Bearer","expires_in":99999999,"access_token":"token-4"}"#,
-                ("token-4", 86400),
-            ),
+            (r#"{"token_type":"Bearer","expires_in":99999999,"access_token":"token-4"}"#, ("token-4", 86400)),
         ] {
             let (token, life) = expected;
             assert_eq!(read(200, body), Ok((token.to_owned(), life)), "{body}");
@@ -289,24 +260,12 @@ mod tests {
             ("{}", BadToken::NotJson),
             (r#"{"token_type":"Bearer"}"#, BadToken::NotJson),
             (r#"{"token_type":"mac","access_token":"token-1"}"#, BadToken::Kind),
-            (
-                r#"{"token_type":"Bearer","expires_in":0,"access_token":"token-1"}"#,
-                BadToken::Life,
-            ),
-            (
-                r#"{"token_type":"Bearer","expires_in":"soon","access_token":"token-1"}"#,
-                BadToken::Life,
-            ),
-            (
-                r#"{"token_type":"Bearer","expires_in":-1,"access_token":"token-1"}"#,
-                BadToken::NotJson,
-            ),
+            (r#"{"token_type":"Bearer","expires_in":0,"access_token":"token-1"}"#, BadToken::Life),
+            (r#"{"token_type":"Bearer","expires_in":"soon","access_token":"token-1"}"#, BadToken::Life),
+            (r#"{"token_type":"Bearer","expires_in":-1,"access_token":"token-1"}"#, BadToken::NotJson),
             (r#"{"token_type":"Bearer","access_token":"short"}"#, BadToken::Value),
             (r#"{"token_type":"Bearer","access_token":"two words"}"#, BadToken::Value),
-            (
-                r#"{"token_type":"Bearer","access_token":"line\r\nX-Evil: 1"}"#,
-                BadToken::Value,
-            ),
+            (r#"{"token_type":"Bearer","access_token":"line\r\nX-Evil: 1"}"#, BadToken::Value),
         ] {
             assert_eq!(read(200, body), Err(SealError::BadToken(expected)), "{body}");
         }
@@ -327,11 +286,7 @@ mod tests {
             (204, "", None),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(
-                read(status.as_u16(), body),
-                Err(SealError::Refused { status, error }),
-                "{body}"
-            );
+            assert_eq!(read(status.as_u16(), body), Err(SealError::Refused { status, error }), "{body}");
         }
     }
 }

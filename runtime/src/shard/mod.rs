@@ -20,11 +20,11 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+use crate::tool::{Body, Document, Message, Outcome, Prompt, PromptError, Resumed, Tool, ToolError};
 pub use cache::{Cache, Origin};
 pub use engine::{MAX_CALLS, engine};
 pub use import::BadImport;
 pub use instance::Failure;
-use crate::tool::{Body, Document, Message, Outcome, Prompt, PromptError, Resumed, Tool, ToolError};
 
 use crate::egress::{Caller, Door, Rights};
 use crate::manifest::Manifest;
@@ -209,7 +209,9 @@ fn checked(mut tools: Vec<Tool>, manifest: &Manifest) -> Result<Vec<Tool>, BadTo
         return Err(BadTool::Unlisted(unlisted.clone()));
     }
     for pair in tools.windows(2) {
-        if let [a, b] = pair && a.name == b.name {
+        if let [a, b] = pair
+            && a.name == b.name
+        {
             return Err(BadTool::Twice(a.name.clone()));
         }
     }
@@ -224,7 +226,8 @@ fn checked_documents(
 ) -> Result<(Vec<Prompt>, Vec<Document>), BadDocument> {
     prompts.sort_by(|a, b| a.name.cmp(&b.name));
     documents.sort_by(|a, b| a.uri.cmp(&b.uri));
-    let prefixed = |name: &ToolName| manifest.tools_prefix.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
+    let prefixed =
+        |name: &ToolName| manifest.tools_prefix.iter().any(|prefix| name.as_str().starts_with(prefix.as_str()));
     if let Some(prompt) = prompts.iter().find(|prompt| !prefixed(&prompt.name)) {
         return Err(BadDocument::Prefix(prompt.name.clone()));
     }

@@ -60,9 +60,7 @@ impl Breaker {
         let probing = match gates.get_mut(&destination) {
             None | Some(Gate::Failing { .. }) => false,
             Some(Gate::Open { until }) if now < *until => {
-                return Err(Open {
-                    wait: until.duration_since(now),
-                });
+                return Err(Open { wait: until.duration_since(now) });
             }
             Some(Gate::Probing) => return Err(Open { wait: Duration::ZERO }),
             Some(gate @ Gate::Open { .. }) => {
@@ -70,12 +68,7 @@ impl Breaker {
                 true
             }
         };
-        Ok(Pass {
-            breaker: self,
-            destination,
-            probing,
-            since: now,
-        })
+        Ok(Pass { breaker: self, destination, probing, since: now })
     }
 
     fn gates(&self) -> MutexGuard<'_, HashMap<String, Gate>> {
@@ -146,10 +139,7 @@ mod tests {
     use crate::wire::{BadReply, ForbiddenAddress, Unreachable};
     use bytes::Bytes;
 
-    const FORBIDDEN: ForbiddenAddress = ForbiddenAddress {
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        why: None,
-    };
+    const FORBIDDEN: ForbiddenAddress = ForbiddenAddress { address: IpAddr::V4(Ipv4Addr::LOCALHOST), why: None };
     use http::HeaderMap;
 
     fn reply(status: u16) -> RawReply {
@@ -192,10 +182,7 @@ mod tests {
             pass(&breaker, now).ok().unwrap().end(Err(error), now);
         }
         assert!(pass(&breaker, now).is_ok());
-        for error in [
-            WireError::BadReply(BadReply::Torn),
-            WireError::Unreachable(Unreachable::NoAddress),
-        ] {
+        for error in [WireError::BadReply(BadReply::Torn), WireError::Unreachable(Unreachable::NoAddress)] {
             let breaker = Breaker::default();
             for _ in 0..FAILURES {
                 pass(&breaker, now).ok().unwrap().end(Err(&error), now);
@@ -217,12 +204,7 @@ mod tests {
         let start = Instant::now();
         let breaker = opened(start);
         let early = start + REST - Duration::from_millis(1);
-        assert_eq!(
-            pass(&breaker, early).err(),
-            Some(Open {
-                wait: Duration::from_millis(1)
-            })
-        );
+        assert_eq!(pass(&breaker, early).err(), Some(Open { wait: Duration::from_millis(1) }));
 
         let later = start + REST;
         let probe = pass(&breaker, later).ok().unwrap();
@@ -261,11 +243,7 @@ mod tests {
     fn made_up_names_do_not_fill_the_memory() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         for n in 0..10_000 {
-            breaker
-                .pass(format!("https://{n}.example.com"), now)
-                .ok()
-                .unwrap()
-                .end(Ok(&reply(500)), now);
+            breaker.pass(format!("https://{n}.example.com"), now).ok().unwrap().end(Ok(&reply(500)), now);
         }
         assert!(breaker.gates().len() <= DESTINATIONS);
     }

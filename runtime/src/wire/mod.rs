@@ -52,9 +52,7 @@ async fn mock_reply(mock: &Mock, request: &Request, budget: &Budget) -> Result<R
         .await
         .map_err(|_| WireError::Timeout(Phase::Reply))??;
     if reply.body.len() > budget.reply_bytes {
-        return Err(WireError::TooLarge {
-            limit: budget.reply_bytes,
-        });
+        return Err(WireError::TooLarge { limit: budget.reply_bytes });
     }
     Ok(reply)
 }

@@ -52,9 +52,7 @@ fn after_reply(attempt: &Attempt, status: StatusCode, headers: &HeaderMap) -> Op
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => PAUSE,
         _ => return None,
     };
-    let told = headers
-        .get(http::header::RETRY_AFTER)
-        .and_then(|value| retry_after(value, attempt.now));
+    let told = headers.get(http::header::RETRY_AFTER).and_then(|value| retry_after(value, attempt.now));
     Some(match told {
         Some(told) => told.saturating_add(SPREAD.mul_f64(chance(attempt))),
         None => backoff(attempt, pause),
@@ -90,11 +88,7 @@ fn backoff(attempt: &Attempt, pause: Duration) -> Duration {
 
 /// Whatever was handed in: a number that durations can be multiplied by.
 fn chance(attempt: &Attempt) -> f64 {
-    if attempt.jitter.is_finite() {
-        attempt.jitter.clamp(0.0, 1.0)
-    } else {
-        1.0
-    }
+    if attempt.jitter.is_finite() { attempt.jitter.clamp(0.0, 1.0) } else { 1.0 }
 }
 
 /// RFC 9110, 10.2.3: seconds, or a date. A date that has passed means now; what cannot be read says nothing.
@@ -116,23 +110,14 @@ mod tests {
     use crate::wire::{BadReply, ForbiddenAddress, Phase};
     use bytes::Bytes;
 
-    const FORBIDDEN: ForbiddenAddress = ForbiddenAddress {
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        why: None,
-    };
+    const FORBIDDEN: ForbiddenAddress = ForbiddenAddress { address: IpAddr::V4(Ipv4Addr::LOCALHOST), why: None };
 
     /// 1994-11-06T08:49:00Z
     const NOW: u64 = 784_111_740;
 
     fn attempt(number: u32) -> Attempt {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
-        Attempt {
-            number,
-            idempotent: true,
-            remaining: Duration::from_secs(30),
-            now,
-            jitter: 0.0,
-        }
+        Attempt { number, idempotent: true, remaining: Duration::from_secs(30), now, jitter: 0.0 }
     }
 
     fn reply(status: u16, retry_after: Option<&str>) -> RawReply {
@@ -193,100 +178,20 @@ mod tests {
     fn waits_double_and_chance_adds_at_most_as_much_again() {
         assert_eq!(wait(&attempt(1), 503, None), Some(250));
         assert_eq!(wait(&attempt(2), 503, None), Some(500));
-        assert_eq!(
-            wait(
-                &Attempt {
-                    jitter: 1.0,
-                    ..attempt(2)
-                },
-                503,
-                None
-            ),
-            Some(1000)
-        );
-        assert_eq!(
-            wait(
-                &Attempt {
-                    jitter: 1.0,
-                    ..attempt(2)
-                },
-                429,
-                None
-            ),
-            Some(4000)
-        );
-        assert_eq!(
-            wait(
-                &Attempt {
-                    jitter: 1.0,
-                    ..attempt(1)
-                },
-                429,
-                Some("2")
-            ),
-            Some(2250)
-        );
-        assert_eq!(
-            wait(
-                &Attempt {
-                    jitter: f64::NAN,
-                    ..attempt(1)
-                },
-                503,
-                None
-            ),
-            Some(500)
-        );
-        assert_eq!(
-            wait(
-                &Attempt {
-                    jitter: -5.0,
-                    ..attempt(1)
-                },
-                503,
-                None
-            ),
-            Some(250)
-        );
+        assert_eq!(wait(&Attempt { jitter: 1.0, ..attempt(2) }, 503, None), Some(1000));
+        assert_eq!(wait(&Attempt { jitter: 1.0, ..attempt(2) }, 429, None), Some(4000));
+        assert_eq!(wait(&Attempt { jitter: 1.0, ..attempt(1) }, 429, Some("2")), Some(2250));
+        assert_eq!(wait(&Attempt { jitter: f64::NAN, ..attempt(1) }, 503, None), Some(500));
+        assert_eq!(wait(&Attempt { jitter: -5.0, ..attempt(1) }, 503, None), Some(250));
     }
 
     #[test]
     fn there_is_an_end_to_it() {
         assert_eq!(wait(&attempt(ATTEMPTS), 503, None), None);
         assert_eq!(wait(&attempt(u32::MAX), 503, None), None);
-        assert_eq!(
-            wait(
-                &Attempt {
-                    idempotent: false,
-                    ..attempt(1)
-                },
-                503,
-                None
-            ),
-            None
-        );
-        assert_eq!(
-            wait(
-                &Attempt {
-                    remaining: Duration::from_millis(250),
-                    ..attempt(1)
-                },
-                503,
-                None
-            ),
-            None
-        );
-        assert_eq!(
-            wait(
-                &Attempt {
-                    remaining: Duration::ZERO,
-                    ..attempt(1)
-                },
-                503,
-                Some("0")
-            ),
-            None
-        );
+        assert_eq!(wait(&Attempt { idempotent: false, ..attempt(1) }, 503, None), None);
+        assert_eq!(wait(&Attempt { remaining: Duration::from_millis(250), ..attempt(1) }, 503, None), None);
+        assert_eq!(wait(&Attempt { remaining: Duration::ZERO, ..attempt(1) }, 503, Some("0")), None);
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod graph;
 mod groups;
 mod security;
 mod service_principals;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use groups::{get_group_members, list_groups};

@@ -11,25 +11,13 @@ fn dial(ip: &str, reach: Reach) -> Result<(), Forbidden> {
     address::check(ip, reach).map(|checked| assert_eq!(checked.ip(), ip))
 }
 
-const CLOSED: Reach = Reach {
-    private: false,
-    loopback: false,
-};
+const CLOSED: Reach = Reach { private: false, loopback: false };
 
-const PRIVATE: Reach = Reach {
-    private: true,
-    loopback: false,
-};
+const PRIVATE: Reach = Reach { private: true, loopback: false };
 
-const LOOPBACK: Reach = Reach {
-    private: false,
-    loopback: true,
-};
+const LOOPBACK: Reach = Reach { private: false, loopback: true };
 
-const OPEN: Reach = Reach {
-    private: true,
-    loopback: true,
-};
+const OPEN: Reach = Reach { private: true, loopback: true };
 
 #[test]
 fn public_addresses_may_be_dialled() {
@@ -151,21 +139,15 @@ fn addresses_that_are_not_public_are_opened_by_their_own_key_or_by_none() {
 
 #[test]
 fn private_addresses_need_the_manifest_and_the_operator() {
-    let grant = |rest: &str| {
-        read(&format!("[[egress]]\nmethods = [\"GET\"]\npaths = [\"/\"]\n{rest}"))
-            .remove(0)
-            .reach()
-    };
+    let grant =
+        |rest: &str| read(&format!("[[egress]]\nmethods = [\"GET\"]\npaths = [\"/\"]\n{rest}")).remove(0).reach();
     assert_eq!(grant("host = \"a.test\""), CLOSED);
     assert_eq!(grant("host = \"a.test\"\nprivate = true"), PRIVATE);
     assert_eq!(grant("host = \"localhost\"\nscheme = \"http\""), LOOPBACK);
     assert_eq!(grant("host = \"localhost.test\""), CLOSED);
-    for (manifest, operator, both) in [
-        (PRIVATE, OPEN, PRIVATE),
-        (PRIVATE, CLOSED, CLOSED),
-        (CLOSED, OPEN, CLOSED),
-        (LOOPBACK, PRIVATE, CLOSED),
-    ] {
+    for (manifest, operator, both) in
+        [(PRIVATE, OPEN, PRIVATE), (PRIVATE, CLOSED, CLOSED), (CLOSED, OPEN, CLOSED), (LOOPBACK, PRIVATE, CLOSED)]
+    {
         assert_eq!(manifest.within(operator), both);
     }
 }

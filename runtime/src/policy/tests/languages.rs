@@ -35,11 +35,7 @@ fn a_grant_covers_its_host_and_nothing_that_looks_like_it() {
         ("*.example.com:8443", "https://a.example.com/", false),
     ] {
         let grants = format!("[[egress]]\nhost = \"{host}\"\nmethods = [\"GET\"]\npaths = [\"/\"]");
-        assert_eq!(
-            check(&grants, &get(url)).err(),
-            (!covered).then_some(Reason::Host),
-            "{host} {url}"
-        );
+        assert_eq!(check(&grants, &get(url)).err(), (!covered).then_some(Reason::Host), "{host} {url}");
     }
 }
 
@@ -84,30 +80,18 @@ fn a_host_pattern_that_says_more_than_it_seems_is_refused() {
         ("10.0.0.1", Scheme::Http, PlainHttp),
     ];
     for (text, scheme, problem) in cases {
-        assert_eq!(
-            HostPattern::parse(text, scheme).map_err(|bad| bad.problem),
-            Err(problem),
-            "{text:?}"
-        );
+        assert_eq!(HostPattern::parse(text, scheme).map_err(|bad| bad.problem), Err(problem), "{text:?}");
     }
     for text in ["localhost", "localhost:8080", "127.0.0.1", "127.8.8.8:81", "[::1]:8080"] {
         let pattern = HostPattern::parse(text, Scheme::Http).unwrap();
         assert!(pattern.is_loopback());
         assert_eq!(pattern.to_string(), text);
     }
-    for text in [
-        "*.workday.com",
-        "*.myworkday.com",
-        "graph.microsoft.com",
-        "*.restapi.onbmc.com",
-    ] {
+    for text in ["*.workday.com", "*.myworkday.com", "graph.microsoft.com", "*.restapi.onbmc.com"] {
         assert_eq!(HostPattern::parse(text, Scheme::Https).unwrap().to_string(), text);
     }
     let shown = HostPattern::parse("*.com", Scheme::Https).unwrap_err().to_string();
-    assert!(
-        shown.contains("\"*.com\"") && shown.contains("`*.example.com`"),
-        "{shown}"
-    );
+    assert!(shown.contains("\"*.com\"") && shown.contains("`*.example.com`"), "{shown}");
 }
 
 #[test]
@@ -151,11 +135,7 @@ fn a_template_covers_its_paths_and_no_others() {
     ] {
         let grants = format!("[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = [\"{template}\"]");
         let found = check(&grants, &get(&format!("https://a.test{path}")));
-        let expected = if covered {
-            Ok(template.to_owned())
-        } else {
-            Err(Reason::Path)
-        };
+        let expected = if covered { Ok(template.to_owned()) } else { Err(Reason::Path) };
         assert_eq!(found, expected, "{template} {path}");
     }
 }
@@ -203,21 +183,11 @@ fn a_template_that_says_more_than_it_seems_is_refused() {
         ("/{setting:TENANT}/a", Setting),
         ("/x{setting:TENANT}", Setting),
     ] {
-        assert_eq!(
-            PathTemplate::parse(text).map_err(|bad| bad.problem),
-            Err(problem),
-            "{text:?}"
-        );
+        assert_eq!(PathTemplate::parse(text).map_err(|bad| bad.problem), Err(problem), "{text:?}");
     }
-    assert_eq!(
-        PathTemplate::parse(&format!("/{}", "a".repeat(1024))).map_err(|bad| bad.problem),
-        Err(TooLong)
-    );
+    assert_eq!(PathTemplate::parse(&format!("/{}", "a".repeat(1024))).map_err(|bad| bad.problem), Err(TooLong));
     let shown = PathTemplate::parse("/x{id}").unwrap_err().to_string();
-    assert!(
-        shown.contains("\"/x{id}\"") && shown.contains("`/v1.0/users/{id}`"),
-        "{shown}"
-    );
+    assert!(shown.contains("\"/x{id}\"") && shown.contains("`/v1.0/users/{id}`"), "{shown}");
 }
 
 #[test]
@@ -236,26 +206,12 @@ fn a_kept_field_is_a_pointer_with_stars() {
         ("/a~2", Tilde),
         ("/a\n", Control),
     ] {
-        assert_eq!(
-            KeepPath::parse(text).map_err(|bad| bad.problem),
-            Err(problem),
-            "{text:?}"
-        );
+        assert_eq!(KeepPath::parse(text).map_err(|bad| bad.problem), Err(problem), "{text:?}");
     }
     assert!(KeepPath::parse(&"/a".repeat(33)).is_err());
-    for text in [
-        "/value/*/id",
-        "/*",
-        "/@odata.nextLink",
-        "/a~1b/~0c",
-        "/value/*/location/city",
-        "/m~01",
-    ] {
+    for text in ["/value/*/id", "/*", "/@odata.nextLink", "/a~1b/~0c", "/value/*/location/city", "/m~01"] {
         assert_eq!(KeepPath::parse(text).unwrap().to_string(), text);
     }
     let field = |name: &str| KeepStep::Field(name.to_owned());
-    assert_eq!(
-        KeepPath::parse("/a~1b/*/~01").unwrap().steps(),
-        [field("a/b"), KeepStep::Each, field("~1")]
-    );
+    assert_eq!(KeepPath::parse("/a~1b/*/~01").unwrap().steps(), [field("a/b"), KeepStep::Each, field("~1")]);
 }

@@ -7,23 +7,11 @@ use crate::outbound::MAX_KEY;
 fn the_closest_grant_gives_the_reason() {
     let far = "[[egress]]\nhost = \"far.test\"\nmethods = [\"GET\"]\npaths = [\"/\"]\n";
     let grants = format!("{far}{GRAPH}{far}");
-    let asked = Asked {
-        method: "POST",
-        ..get("https://graph.microsoft.com/v1.0/users/1?$filter=x")
-    };
+    let asked = Asked { method: "POST", ..get("https://graph.microsoft.com/v1.0/users/1?$filter=x") };
     assert_eq!(check(&grants, &asked), Err(Reason::Method));
     let asked = Asked { method: "GET", ..asked };
     assert_eq!(check(&grants, &asked), Err(Reason::Query("$filter".into())));
-    assert_eq!(
-        check(
-            &grants,
-            &Asked {
-                url: "https://near.test/",
-                ..asked
-            }
-        ),
-        Err(Reason::Host)
-    );
+    assert_eq!(check(&grants, &Asked { url: "https://near.test/", ..asked }), Err(Reason::Host));
 }
 
 #[test]
@@ -46,10 +34,7 @@ credential = "graph"
 tools = ["entra_get_user"]
 "#
     );
-    assert_eq!(
-        refused.destination.to_string(),
-        "POST https://graph.microsoft.com/v1.0/users/{id}/memberOf"
-    );
+    assert_eq!(refused.destination.to_string(), "POST https://graph.microsoft.com/v1.0/users/{id}/memberOf");
     assert_eq!(refused.to_string(), "no grant for this host covers the path");
 
     let local = get("http://[::1]:8080/");
@@ -68,14 +53,7 @@ fn a_suggestion_says_when_a_credential_would_travel_to_a_new_host() {
         ("https://evil.test/", "graph", true),
         ("https://graph.microsoft.com/v1.0/groups", "intune", true),
     ] {
-        let refused = permit(
-            GRAPH,
-            &Asked {
-                credential: Some(credential),
-                ..get(url)
-            },
-        )
-        .unwrap_err();
+        let refused = permit(GRAPH, &Asked { credential: Some(credential), ..get(url) }).unwrap_err();
         assert_eq!(refused.suggestion.contains(warning), warns, "{url} {credential}");
     }
 }
@@ -84,14 +62,7 @@ fn a_suggestion_says_when_a_credential_would_travel_to_a_new_host() {
 fn a_suggestion_keeps_what_the_closest_grant_keeps_from_the_shard() {
     let grants = "[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\"]\npaths = [\"/x\"]\nprivate = true\n\
                   keep = [\"/value/*/id\", \"/\\u00FC\\\"\\\\\"]";
-    let refused = permit(
-        grants,
-        &Asked {
-            method: "POST",
-            ..get("https://a.test/x")
-        },
-    )
-    .unwrap_err();
+    let refused = permit(grants, &Asked { method: "POST", ..get("https://a.test/x") }).unwrap_err();
     assert_eq!(read(&refused.suggestion)[0].keep, read(grants)[0].keep);
     assert!(read(&refused.suggestion)[0].private);
     let refused = permit(grants, &get("https://a.test/y")).unwrap_err();
@@ -115,11 +86,7 @@ fn a_refusal_shows_no_value_of_a_query_and_no_identifier_of_a_path() {
     ] {
         let url = format!("https://graph.microsoft.com/v1.0/people/{path}?$search=s3cret");
         let refused = permit(GRAPH, &get(&url)).unwrap_err();
-        assert!(
-            refused.suggestion.contains("paths = [\"/v1.0/people/{id}\"]"),
-            "{}",
-            refused.suggestion
-        );
+        assert!(refused.suggestion.contains("paths = [\"/v1.0/people/{id}\"]"), "{}", refused.suggestion);
         assert!(!format!("{refused:?} {refused} {}", refused.destination).contains("s3cret"));
     }
 }
@@ -160,30 +127,12 @@ fn every_suggestion_is_a_manifest_that_allows_just_this_request() {
         "users('x')",
         "a,b",
     ];
-    let keys = [
-        "$select",
-        "q",
-        "a%22b",
-        "%5C",
-        "Worker!WID",
-        "{x}",
-        "[]",
-        "a%27",
-        "long",
-    ];
+    let keys = ["$select", "q", "a%22b", "%5C", "Worker!WID", "{x}", "[]", "a%27", "long"];
     let mut random = Lcg(11);
     for round in 0..4_000 {
         let scheme = if random.below(5) == 0 { "http" } else { "https" };
-        let host = if scheme == "http" {
-            "localhost:8080"
-        } else {
-            random.one_of(&hosts)
-        };
-        let n_segments = if round % 50 == 0 {
-            random.below(40)
-        } else {
-            random.below(6)
-        };
+        let host = if scheme == "http" { "localhost:8080" } else { random.one_of(&hosts) };
+        let n_segments = if round % 50 == 0 { random.below(40) } else { random.below(6) };
         let mut url = format!("{scheme}://{host}");
         for _ in 0..n_segments {
             url.push('/');
@@ -207,11 +156,7 @@ fn every_suggestion_is_a_manifest_that_allows_just_this_request() {
         let Err(refused) = permit(random.one_of(&["", GRAPH]), &asked) else {
             continue;
         };
-        assert!(
-            refused.suggestion.is_ascii() && !refused.suggestion.contains("s3cret"),
-            "{}",
-            refused.suggestion
-        );
+        assert!(refused.suggestion.is_ascii() && !refused.suggestion.contains("s3cret"), "{}", refused.suggestion);
         assert_eq!(read(&refused.suggestion).len(), 1);
         let permit = permit(&refused.suggestion, &asked)
             .unwrap_or_else(|refused| panic!("{url}: {refused}\n{}", refused.suggestion));
@@ -219,33 +164,15 @@ fn every_suggestion_is_a_manifest_that_allows_just_this_request() {
 
         // And no other: each part changed alone is refused.
         let others = [
-            Asked {
-                method: if asked.method == "GET" { "POST" } else { "GET" },
-                ..asked
-            },
-            Asked {
-                credential: Some("third"),
-                ..asked
-            },
-            Asked {
-                url: "https://other.example.com/",
-                ..asked
-            },
+            Asked { method: if asked.method == "GET" { "POST" } else { "GET" }, ..asked },
+            Asked { credential: Some("third"), ..asked },
+            Asked { url: "https://other.example.com/", ..asked },
         ];
         for other in others {
             assert!(check(&refused.suggestion, &other).is_err(), "{}", refused.suggestion);
         }
         if asked.tool.is_some() {
-            assert_eq!(
-                check(
-                    &refused.suggestion,
-                    &Asked {
-                        tool: Some("third"),
-                        ..asked
-                    }
-                ),
-                Err(Reason::Tool)
-            );
+            assert_eq!(check(&refused.suggestion, &Asked { tool: Some("third"), ..asked }), Err(Reason::Tool));
         }
     }
 }
@@ -255,10 +182,7 @@ struct Lcg(u64);
 
 impl Lcg {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         usize::try_from((self.0 >> 33) % n as u64).unwrap()
     }
 

@@ -4,12 +4,12 @@ use serde_json::Value;
 use wasmtime::Store;
 
 use super::super::instance::State;
-use crate::tool::{
-    Annotations, Body, Category, Content, InputRequired, Media, Outcome, Output, Question, Tool, ToolError,
-};
 use super::super::{BadTool, CallContext};
 use crate::names::ToolName;
 use crate::refusal::Code;
+use crate::tool::{
+    Annotations, Body, Category, Content, InputRequired, Media, Outcome, Output, Question, Tool, ToolError,
+};
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -21,12 +21,15 @@ wasmtime::component::bindgen!({
 
 pub(in crate::shard) use self::Shard as Guest;
 pub(in crate::shard) use self::ShardPre as GuestPre;
-pub(super) use self::nexus::shard::{egress, log, progress, types};
 use self::exports::nexus::shard::tools as wit;
+pub(super) use self::nexus::shard::{egress, log, progress, types};
 
 /// The tools of a fresh instance, checked. One that is not well made keeps the whole shard out: half a shard is a
 /// surprise to whoever approved all of it.
-pub(in crate::shard) async fn list_tools(store: &mut Store<State>, guest: &Guest) -> wasmtime::Result<Result<Vec<Tool>, BadTool>> {
+pub(in crate::shard) async fn list_tools(
+    store: &mut Store<State>,
+    guest: &Guest,
+) -> wasmtime::Result<Result<Vec<Tool>, BadTool>> {
     let listed = guest.nexus_shard_tools().call_list_tools(store).await?;
     Ok(listed.into_iter().map(tool).collect())
 }
@@ -86,11 +89,11 @@ fn schema(tool: &ToolName, which: &'static str, text: &str) -> Result<Value, Bad
 
 fn output(from: wit::Output) -> Result<Output, ToolError> {
     let data = from.data.as_deref().map(json).transpose()?;
-    let bytes = from.data.map_or(0, |text| text.len())
+    let bytes = from.data.as_ref().map_or(0, String::len)
         + from.content.iter().map(bytes).sum::<usize>()
         + from.notes.iter().map(String::len).sum::<usize>();
     let content = from.content.into_iter().map(content).collect();
-    Ok(Output { data, content, complete: from.complete, notes: from.notes, bytes })
+    Ok(Output { data, written: from.data, content, complete: from.complete, notes: from.notes, bytes })
 }
 
 fn json(text: &str) -> Result<Value, ToolError> {
@@ -101,9 +104,7 @@ fn bytes(content: &wit::Content) -> usize {
     match content {
         wit::Content::Text(text) => text.len(),
         wit::Content::Image(media) | wit::Content::Audio(media) => media.data.len(),
-        wit::Content::Link(link) => {
-            link.uri.len() + link.name.len() + link.description.as_ref().map_or(0, String::len)
-        }
+        wit::Content::Link(link) => link.uri.len() + link.name.len() + link.description.as_ref().map_or(0, String::len),
         wit::Content::Embedded(embedded) => {
             embedded.uri.len()
                 + match &embedded.body {
@@ -120,12 +121,9 @@ fn content(from: wit::Content) -> Content {
         wit::Content::Text(text) => Content::Text(text),
         wit::Content::Image(image) => Content::Image(media(image)),
         wit::Content::Audio(audio) => Content::Audio(media(audio)),
-        wit::Content::Link(link) => Content::Link {
-            uri: link.uri,
-            name: link.name,
-            description: link.description,
-            media_type: link.media_type,
-        },
+        wit::Content::Link(link) => {
+            Content::Link { uri: link.uri, name: link.name, description: link.description, media_type: link.media_type }
+        }
         wit::Content::Embedded(embedded) => Content::Embedded {
             uri: embedded.uri,
             media_type: embedded.media_type,

@@ -33,11 +33,7 @@ pub(in crate::shard) struct Exports {
 }
 
 impl Exports {
-    pub(in crate::shard) fn find(
-        pre: &InstancePre<State>,
-        prompts: bool,
-        resources: bool,
-    ) -> wasmtime::Result<Self> {
+    pub(in crate::shard) fn find(pre: &InstancePre<State>, prompts: bool, resources: bool) -> wasmtime::Result<Self> {
         Ok(Self {
             prompts: prompts.then(|| prompts::GuestIndices::new(pre)).transpose()?,
             resources: resources.then(|| resources::GuestIndices::new(pre)).transpose()?,

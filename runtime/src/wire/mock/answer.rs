@@ -35,10 +35,7 @@ impl Answer {
         let written: Written = serde_json::from_str(&json).map_err(|error| format!("not a reply: {error}"))?;
         let (body, kind) = match (written.body, written.text) {
             (Some(_), Some(_)) => return Err("a reply has a body or a text, not both".to_owned()),
-            (Some(json), None) => (
-                Bytes::from(String::from(Box::<str>::from(json))),
-                Some("application/json"),
-            ),
+            (Some(json), None) => (Bytes::from(String::from(Box::<str>::from(json))), Some("application/json")),
             (None, Some(text)) => (Bytes::from(text), Some("text/plain; charset=utf-8")),
             (None, None) => (Bytes::new(), None),
         };
@@ -59,11 +56,7 @@ impl Answer {
     /// What an upstream without a form of its own says about an error.
     pub(super) fn plain_error(status: StatusCode) -> Self {
         let reason = status.canonical_reason().unwrap_or("Error");
-        let mut answer = Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        };
+        let mut answer = Self { status, headers: HeaderMap::new(), body: Bytes::new() };
         answer.say(json!({ "error": { "code": status.as_u16(), "message": reason } }));
         answer
     }
@@ -75,11 +68,7 @@ impl Answer {
         );
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        Self {
-            status,
-            headers,
-            body: Bytes::from(page),
-        }
+        Self { status, headers, body: Bytes::from(page) }
     }
 
     pub(super) fn retry_after(mut self, value: Option<&str>) -> Result<Self, String> {
@@ -98,9 +87,7 @@ impl Answer {
         } else {
             let (parent, member) = pointer.rsplit_once('/').ok_or("a pointer starts with /")?;
             let parent = body.pointer_mut(parent).and_then(Json::as_object_mut);
-            parent
-                .ok_or_else(|| format!("the answer has nothing at {pointer}"))?
-                .insert(member.to_owned(), value);
+            parent.ok_or_else(|| format!("the answer has nothing at {pointer}"))?.insert(member.to_owned(), value);
         }
         self.say(body);
         Ok(self)
@@ -120,9 +107,7 @@ impl Answer {
     }
 
     fn say(&mut self, body: Json) {
-        self.headers
-            .entry(CONTENT_TYPE)
-            .or_insert(HeaderValue::from_static("application/json"));
+        self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         self.body = Bytes::from(body.to_string());
     }
 }

@@ -70,12 +70,8 @@ impl Asked {
                 })
                 .or_insert_with(|| value.to_string());
         }
-        let query: BTreeMap<&str, &str> = self
-            .query
-            .iter()
-            .rev()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
+        let query: BTreeMap<&str, &str> =
+            self.query.iter().rev().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let request = json!({
             "method": self.method.as_str(),
             "host": self.host,
@@ -92,11 +88,7 @@ impl Asked {
 
     /// A body that says it is JSON or a form, read as such; null if there is none or it is neither.
     fn body_value(&self) -> Json {
-        let kind = self
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .unwrap_or_default();
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match kind.as_str() {
             "application/x-www-form-urlencoded" => {
@@ -114,10 +106,7 @@ impl Asked {
 /// The pairs of a form or a query string, in their order.
 pub(super) fn form(text: &[u8]) -> Vec<(String, String)> {
     let decode = |part: &[u8]| {
-        let spaced: Vec<u8> = part
-            .iter()
-            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-            .collect();
+        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         percent_decode(&spaced).decode_utf8_lossy().into_owned()
     };
     text.split(|byte| *byte == b'&')

@@ -35,10 +35,9 @@ pub(super) fn issue(names: Vec<String>, certificate: Certificate) -> Result<Issu
     };
     let names = match certificate {
         Certificate::OtherName => vec!["other.invalid".to_owned()],
-        Certificate::Good | Certificate::Expired | Certificate::OtherAuthority => names
-            .into_iter()
-            .chain(["localhost", "127.0.0.1", "::1"].map(str::to_owned))
-            .collect(),
+        Certificate::Good | Certificate::Expired | Certificate::OtherAuthority => {
+            names.into_iter().chain(["localhost", "127.0.0.1", "::1"].map(str::to_owned)).collect()
+        }
     };
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = named("Nexus mock upstream");

@@ -13,19 +13,14 @@ use std::path::{Path, PathBuf};
 use super::MockError;
 
 pub(super) fn text(path: &Path) -> Result<String, MockError> {
-    fs::read_to_string(path).map_err(|source| MockError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read_to_string(path).map_err(|source| MockError::Read { path: path.to_owned(), source })
 }
 
 /// The tables in a directory, by name.
 pub(super) fn tables(directory: &Path) -> Result<BTreeMap<String, PathBuf>, MockError> {
     let named = entries(directory)?.into_iter().filter_map(|path| {
         let name = path.file_stem()?.to_str()?.to_owned();
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-            .then_some((name, path))
+        path.extension().is_some_and(|extension| extension == "json").then_some((name, path))
     });
     Ok(named.collect())
 }
@@ -44,12 +39,7 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, MockError> {
-    let io = |source| MockError::Read {
-        path: directory.to_owned(),
-        source,
-    };
+    let io = |source| MockError::Read { path: directory.to_owned(), source };
     let entries = fs::read_dir(directory).map_err(io)?;
-    entries
-        .map(|entry| entry.map(|entry| entry.path()).map_err(io))
-        .collect()
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(io)).collect()
 }

@@ -46,42 +46,24 @@ pub(super) struct Bindings {
 impl Expression {
     /// `prelude` holds definitions that `text` may use.
     pub(super) fn compile(place: &str, prelude: &str, text: &str) -> Result<Self, MockError> {
-        let bad = |reason: String| MockError::Expression {
-            place: place.to_owned(),
-            reason,
-        };
+        let bad = |reason: String| MockError::Expression { place: place.to_owned(), reason };
         let sealed = load::parse(SEALED, |parser| parser.defs()).unwrap_or_default();
-        let definitions = jaq_core::defs()
-            .chain(jaq_std::defs())
-            .chain(jaq_json::defs())
-            .chain(sealed);
+        let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(sealed);
         let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
         let arena = Arena::default();
         let code = format!("{prelude}\n{text}");
-        let program = File {
-            code: code.as_str(),
-            path: (),
-        };
+        let program = File { code: code.as_str(), path: () };
         let modules = Loader::new(definitions).load(&arena, program).map_err(|errors| {
-            bad(errors
-                .iter()
-                .map(|(_, error)| unread(&code, error))
-                .collect::<Vec<_>>()
-                .join("; "))
+            bad(errors.iter().map(|(_, error)| unread(&code, error)).collect::<Vec<_>>().join("; "))
         })?;
-        let filter = Compiler::default()
-            .with_funs(functions)
-            .with_global_vars(VARIABLES)
-            .compile(modules)
-            .map_err(|errors| {
+        let filter = Compiler::default().with_funs(functions).with_global_vars(VARIABLES).compile(modules).map_err(
+            |errors| {
                 let unknown = errors.iter().flat_map(|(_, unknown)| unknown);
                 let unknown = unknown.map(|(name, kind)| format!("unknown {} {name}", kind.as_str()));
                 bad(unknown.collect::<Vec<_>>().join("; "))
-            })?;
-        Ok(Self {
-            place: place.to_owned(),
-            filter,
-        })
+            },
+        )?;
+        Ok(Self { place: place.to_owned(), filter })
     }
 
     /// The one value that the expression makes of its input. None, or a second one, is an error.
@@ -92,9 +74,7 @@ impl Expression {
         let first = match values.next() {
             Some(Ok(value)) => value,
             Some(Err(exception)) => {
-                let reason = exception
-                    .get_err()
-                    .map_or_else(|_| "stopped".to_owned(), |error| error.to_string());
+                let reason = exception.get_err().map_or_else(|_| "stopped".to_owned(), |error| error.to_string());
                 return Err(format!("{}: {}", self.place, excerpt(&reason)));
             }
             None => return Err(format!("{}: gives no value", self.place)),
@@ -119,21 +99,13 @@ pub(super) fn text(value: &str) -> Value {
 }
 
 pub(super) fn object(members: impl IntoIterator<Item = (String, Value)>) -> Value {
-    Value::obj(
-        members
-            .into_iter()
-            .map(|(name, value)| (Value::from(name), value))
-            .collect(),
-    )
+    Value::obj(members.into_iter().map(|(name, value)| (Value::from(name), value)).collect())
 }
 
 /// Where the text stops making sense, by line of the expression with its prelude before it.
 fn unread(code: &str, error: &load::Error<&str>) -> String {
     let places: Vec<String> = match error {
-        load::Error::Io(errors) => errors
-            .iter()
-            .map(|(path, why)| format!("cannot load {path}: {why}"))
-            .collect(),
+        load::Error::Io(errors) => errors.iter().map(|(path, why)| format!("cannot load {path}: {why}")).collect(),
         load::Error::Lex(errors) => errors
             .iter()
             .map(|(expected, found)| format!("expected {} {}", expected.as_str(), near(code, found)))

@@ -17,10 +17,7 @@ mod routes;
 mod serve;
 mod tables;
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests write small upstreams and meet servers on loopback"
-)]
+#[expect(clippy::disallowed_methods, reason = "tests write small upstreams and meet servers on loopback")]
 mod tests;
 mod tokens;
 
@@ -132,11 +129,7 @@ impl Mock {
             for host in &upstream.routes.hosts {
                 if let Some(other) = upstreams.iter().find(|other| other.routes.hosts.contains(host)) {
                     let (one, other) = (other.name.clone(), upstream.name.clone());
-                    return Err(MockError::HostTaken {
-                        host: host.clone(),
-                        one,
-                        other,
-                    });
+                    return Err(MockError::HostTaken { host: host.clone(), one, other });
                 }
             }
             upstreams.push(upstream);
@@ -165,9 +158,7 @@ impl Mock {
         match self.answer(Asked::in_process(request)).await? {
             Act::Reply(answer) => Ok(RawReply::new(answer.status, answer.headers, answer.body)),
             Act::Torn(_) => Err(WireError::BadReply(BadReply::Torn)),
-            Act::Reset => Err(WireError::Unreachable(Unreachable::Connect(
-                io::ErrorKind::ConnectionReset.into(),
-            ))),
+            Act::Reset => Err(WireError::Unreachable(Unreachable::Connect(io::ErrorKind::ConnectionReset.into()))),
             Act::Stall | Act::StallBody(_) => std::future::pending().await,
         }
     }
@@ -179,13 +170,7 @@ impl Mock {
 
     /// How many requests have reached this `upstream/route`, whatever came of them.
     pub fn count(&self, route: &str) -> u64 {
-        self.0
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(route)
-            .copied()
-            .unwrap_or(0)
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner).get(route).copied().unwrap_or(0)
     }
 
     /// A fault for a route that nobody has never strikes; it is logged, for it is most likely misspelt.
@@ -208,10 +193,7 @@ impl Mock {
 
     /// Every host that some upstream answers for, as `routes.toml` writes it.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .upstreams
-            .iter()
-            .flat_map(|upstream| upstream.routes.hosts.iter().map(String::as_str))
+        self.0.upstreams.iter().flat_map(|upstream| upstream.routes.hosts.iter().map(String::as_str))
     }
 
     /// Expressions run on a thread of their own: one that never ends costs that thread and the caller's deadline.
@@ -236,38 +218,19 @@ enum Act {
 
 impl Upstreams {
     fn answer(&self, asked: &Asked) -> Result<Act, WireError> {
-        let no_route = |path| WireError::NoRoute {
-            method: asked.method.clone(),
-            path,
-        };
-        let upstream = self
-            .upstreams
-            .iter()
-            .find(|upstream| upstream.routes.serves(&asked.host, asked.port));
+        let no_route = |path| WireError::NoRoute { method: asked.method.clone(), path };
+        let upstream = self.upstreams.iter().find(|upstream| upstream.routes.serves(&asked.host, asked.port));
         let upstream =
             upstream.ok_or_else(|| no_route(format!("https://{}:{}{}", asked.host, asked.port, asked.path())))?;
         let Some((route, parameters)) = upstream.routes.find(&asked.method, &asked.segments, &asked.query) else {
             let keys: Vec<&str> = asked.query.iter().map(|(key, _)| key.as_str()).collect();
-            let with = if keys.is_empty() {
-                String::new()
-            } else {
-                format!(" with query keys {}", keys.join(", "))
-            };
+            let with = if keys.is_empty() { String::new() } else { format!(" with query keys {}", keys.join(", ")) };
             return Err(no_route(format!("{}{with}", asked.path())));
         };
         self.count(route);
-        let hidden = upstream
-            .routes
-            .auth
-            .as_ref()
-            .filter(|_| route.issues.is_none())
-            .map(|auth| auth.header.as_str());
+        let hidden = upstream.routes.auth.as_ref().filter(|_| route.issues.is_none()).map(|auth| auth.header.as_str());
         let request = asked.value(parameters, hidden).map_err(WireError::BadMock)?;
-        let bindings = Bindings {
-            request,
-            tables: upstream.tables.clone(),
-            now: jq::text(&self.now),
-        };
+        let bindings = Bindings { request, tables: upstream.tables.clone(), now: jq::text(&self.now) };
         self.act(asked, upstream, route, &bindings).map_err(WireError::BadMock)
     }
 
@@ -305,16 +268,10 @@ impl Upstreams {
         };
         let token = Tokens::fresh().map_err(|error| error.to_string())?;
         let checks = matches!(asked.proof, Proof::Headers);
-        let secrets = upstream
-            .secrets
-            .iter()
-            .map(|(name, value)| (name.clone(), jq::text(value)));
+        let secrets = upstream.secrets.iter().map(|(name, value)| (name.clone(), jq::text(value)));
         let input = bindings.input([
             ("token", jq::text(&token)),
-            (
-                "lifetime",
-                Value::from(usize::try_from(self.tokens.lifetime.as_secs()).unwrap_or(usize::MAX)),
-            ),
+            ("lifetime", Value::from(usize::try_from(self.tokens.lifetime.as_secs()).unwrap_or(usize::MAX))),
             ("secrets", jq::object(secrets)),
             ("checks", Value::Bool(checks)),
         ]);
@@ -329,10 +286,7 @@ impl Upstreams {
         let Some(auth) = &upstream.routes.auth else { return true };
         match asked.proof {
             Proof::Sealed(sealed) => sealed,
-            Proof::Headers => asked
-                .headers
-                .get(&auth.header)
-                .is_some_and(|shown| self.accepts(auth, shown, upstream)),
+            Proof::Headers => asked.headers.get(&auth.header).is_some_and(|shown| self.accepts(auth, shown, upstream)),
         }
     }
 
@@ -356,30 +310,15 @@ impl Upstream {
     fn load(directory: &Path, options: &MockOptions, now: &str) -> Result<Self, MockError> {
         let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let routes = Routes::load(&name, directory)?;
-        let overlays: Vec<PathBuf> = options
-            .overlays
-            .iter()
-            .map(|overlay| overlay.join(&name))
-            .filter(|overlay| overlay.is_dir())
-            .collect();
+        let overlays: Vec<PathBuf> =
+            options.overlays.iter().map(|overlay| overlay.join(&name)).filter(|overlay| overlay.is_dir()).collect();
         let mut tables = tables::load(directory, &overlays)?;
         if let Some(scale) = routes.scale.as_ref().filter(|_| options.scale > 0) {
             tables = scaled(scale, tables, options.scale, now)?;
         }
         let mut secrets = routes.secrets.clone();
-        secrets.extend(
-            options
-                .secrets
-                .clone()
-                .into_iter()
-                .filter(|(name, _)| routes.secrets.contains_key(name)),
-        );
-        Ok(Self {
-            name,
-            routes,
-            tables,
-            secrets,
-        })
+        secrets.extend(options.secrets.clone().into_iter().filter(|(name, _)| routes.secrets.contains_key(name)));
+        Ok(Self { name, routes, tables, secrets })
     }
 
     /// An error in the vendor's own form.
@@ -393,31 +332,15 @@ impl Upstream {
 
 impl Bindings {
     fn input<const N: usize>(&self, more: [(&str, Value); N]) -> Value {
-        let members = [
-            ("request", self.request.clone()),
-            ("tables", self.tables.clone()),
-            ("now", self.now.clone()),
-        ];
-        jq::object(
-            members
-                .into_iter()
-                .chain(more)
-                .map(|(name, value)| (name.to_owned(), value)),
-        )
+        let members = [("request", self.request.clone()), ("tables", self.tables.clone()), ("now", self.now.clone())];
+        jq::object(members.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)))
     }
 }
 
 fn scaled(scale: &Expression, tables: Value, count: usize, now: &str) -> Result<Value, MockError> {
-    let bindings = Bindings {
-        request: Value::Null,
-        tables,
-        now: jq::text(now),
-    };
+    let bindings = Bindings { request: Value::Null, tables, now: jq::text(now) };
     let input = bindings.input([("scale", Value::from(count))]);
-    scale.run(input, &bindings).map_err(|reason| MockError::Expression {
-        place: "scale".to_owned(),
-        reason,
-    })
+    scale.run(input, &bindings).map_err(|reason| MockError::Expression { place: "scale".to_owned(), reason })
 }
 
 fn code(status: u16) -> Result<StatusCode, String> {
@@ -431,10 +354,7 @@ fn clock(path: &Path) -> Result<String, MockError> {
         now: String,
     }
     let text = files::text(path)?;
-    let bad = |reason: String| MockError::Clock {
-        path: path.to_owned(),
-        reason,
-    };
+    let bad = |reason: String| MockError::Clock { path: path.to_owned(), reason };
     let clock: Clock = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
     match clock.now.parse::<jiff::Timestamp>() {
         Ok(_) => Ok(clock.now),

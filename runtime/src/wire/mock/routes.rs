@@ -102,26 +102,17 @@ impl Routes {
     pub(super) fn load(upstream: &str, directory: &Path) -> Result<Self, MockError> {
         let path = directory.join("routes.toml");
         let text = files::text(&path)?;
-        let file: File = toml::from_str(&text).map_err(|error| MockError::Routes {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        let file: File = toml::from_str(&text)
+            .map_err(|error| MockError::Routes { path: path.clone(), reason: error.to_string() })?;
         let prelude = match &file.prelude {
             Some(prelude) => files::text(&directory.join(prelude))?,
             None => String::new(),
         };
         let compile =
             |key: String, text: &str| Expression::compile(&format!("{upstream}/routes.toml: {key}"), &prelude, text);
-        let errors = file
-            .errors
-            .iter()
-            .map(|(status, text)| Ok((*status, compile(format!("errors.{status}"), text)?)));
+        let errors = file.errors.iter().map(|(status, text)| Ok((*status, compile(format!("errors.{status}"), text)?)));
         let errors = errors.collect::<Result<_, MockError>>()?;
-        let scale = file
-            .scale
-            .as_deref()
-            .map(|text| compile("scale".to_owned(), text))
-            .transpose()?;
+        let scale = file.scale.as_deref().map(|text| compile("scale".to_owned(), text)).transpose()?;
         let mut routes = Vec::with_capacity(file.route.len());
         for entry in file.route {
             let bad = |reason: String| MockError::Routes {
@@ -141,10 +132,7 @@ impl Routes {
             }
             routes.push(Route {
                 name,
-                method: entry
-                    .method
-                    .parse()
-                    .map_err(|_| bad(format!("{:?} is not a method", entry.method)))?,
+                method: entry.method.parse().map_err(|_| bad(format!("{:?} is not a method", entry.method)))?,
                 template: template(&entry.path).map_err(bad)?,
                 query: entry.query.clone(),
                 reply: compile(format!("route {:?}", entry.name), &reply)?,
@@ -152,14 +140,7 @@ impl Routes {
                 open: entry.open,
             });
         }
-        Ok(Self {
-            hosts: file.hosts,
-            auth: file.auth,
-            secrets: file.secrets,
-            scale,
-            errors,
-            routes,
-        })
+        Ok(Self { hosts: file.hosts, auth: file.auth, secrets: file.secrets, scale, errors, routes })
     }
 
     /// Whether the upstream answers for this host: `*.` stands for exactly one label, `host:port` for that port only, and
@@ -171,9 +152,7 @@ impl Routes {
                 None => (pattern.as_str(), Some(443)),
             };
             let names = match name.strip_prefix("*.") {
-                Some(parent) => host
-                    .split_once('.')
-                    .is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
+                Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
                 None => host == name,
             };
             names && on == Some(port)
@@ -189,9 +168,7 @@ impl Routes {
     ) -> Option<(&Route, BTreeMap<String, String>)> {
         self.routes.iter().find_map(|route| {
             let keys = query.iter().all(|(key, _)| route.query.contains(key));
-            let parameters = (route.method == *method && keys)
-                .then(|| route.parameters(segments))
-                .flatten()?;
+            let parameters = (route.method == *method && keys).then(|| route.parameters(segments)).flatten()?;
             Some((route, parameters))
         })
     }
@@ -216,19 +193,15 @@ impl Route {
 }
 
 fn template(path: &str) -> Result<Vec<Segment>, String> {
-    let path = path
-        .strip_prefix('/')
-        .ok_or_else(|| format!("path {path:?} must start with /"))?;
+    let path = path.strip_prefix('/').ok_or_else(|| format!("path {path:?} must start with /"))?;
     path.split('/')
-        .map(
-            |segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-                Some(name) => Ok(Segment::Parameter(name.to_owned())),
-                None if segment.contains(['{', '}']) => Err(format!("{segment:?}: a parameter is a whole segment")),
-                None => percent_decode_str(segment)
-                    .decode_utf8()
-                    .map(|literal| Segment::Literal(literal.into_owned()))
-                    .map_err(|_| format!("{segment:?} is not UTF-8")),
-            },
-        )
+        .map(|segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) => Ok(Segment::Parameter(name.to_owned())),
+            None if segment.contains(['{', '}']) => Err(format!("{segment:?}: a parameter is a whole segment")),
+            None => percent_decode_str(segment)
+                .decode_utf8()
+                .map(|literal| Segment::Literal(literal.into_owned()))
+                .map_err(|_| format!("{segment:?} is not UTF-8")),
+        })
         .collect()
 }

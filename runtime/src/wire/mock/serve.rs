@@ -46,12 +46,7 @@ pub struct ServeOptions {
 
 impl ServeOptions {
     pub fn new(mock: MockOptions) -> Self {
-        Self {
-            mock,
-            certificate: Certificate::Good,
-            authority_file: None,
-            danger_remote_control: false,
-        }
+        Self { mock, certificate: Certificate::Good, authority_file: None, danger_remote_control: false }
     }
 }
 
@@ -130,10 +125,7 @@ pub async fn serve(options: ServeOptions, listener: TcpListener) -> Result<Handl
         return Err(ServeError::NotLoopback(addr));
     }
     let mock = Mock::load(options.mock)?;
-    let names = mock
-        .hosts()
-        .map(|host| host.split(':').next().unwrap_or_default().to_owned())
-        .collect();
+    let names = mock.hosts().map(|host| host.split(':').next().unwrap_or_default().to_owned()).collect();
     let issued = certificate::issue(names, options.certificate).map_err(ServeError::Certificate)?;
     if let Some(path) = options.authority_file {
         files::write(&path, &issued.authority).map_err(|source| ServeError::Authority { path, source })?;
@@ -145,18 +137,9 @@ pub async fn serve(options: ServeOptions, listener: TcpListener) -> Result<Handl
         .with_single_cert(issued.chain, issued.key)
         .map_err(ServeError::Tls)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let service = Service {
-        mock: mock.clone(),
-        port: addr.port(),
-        remote_control: options.danger_remote_control,
-    };
+    let service = Service { mock: mock.clone(), port: addr.port(), remote_control: options.danger_remote_control };
     let server = tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), service));
-    Ok(Handle {
-        addr,
-        ca_pem: issued.authority,
-        mock,
-        server,
-    })
+    Ok(Handle { addr, ca_pem: issued.authority, mock, server })
 }
 
 /// Dropping this future drops the connections with it.
@@ -185,9 +168,7 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, service: Service) {
         let service = service.clone();
         async move { service.answer(request).await }
     });
-    let served = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), answer)
-        .await;
+    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection to the mock upstream ended early");
     }
@@ -209,17 +190,11 @@ impl Service {
     async fn answer(&self, request: http::Request<Incoming>) -> Result<Response<Reply>, Hangup> {
         let (head, body) = request.into_parts();
         let Ok(body) = Limited::new(body, MAX_REQUEST_BODY).collect().await else {
-            return Ok(complain(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the request is too large or broke off",
-            ));
+            return Ok(complain(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large or broke off"));
         };
         let body = body.to_bytes();
         let Some(asked) = asked(&head, body, self.port) else {
-            return Ok(complain(
-                StatusCode::BAD_REQUEST,
-                "the request has no readable host or path",
-            ));
+            return Ok(complain(StatusCode::BAD_REQUEST, "the request has no readable host or path"));
         };
         if self.remote_control && asked.host == "localhost" && asked.path().starts_with("/_mock/") {
             return Ok(self.control(&asked));
@@ -251,10 +226,7 @@ impl Service {
                 self.mock.expire_tokens();
                 complain(StatusCode::OK, "done")
             }
-            _ => complain(
-                StatusCode::NOT_FOUND,
-                "known are POST /_mock/faults and POST /_mock/expire-tokens",
-            ),
+            _ => complain(StatusCode::NOT_FOUND, "known are POST /_mock/faults and POST /_mock/expire-tokens"),
         }
     }
 }
@@ -298,12 +270,7 @@ fn respond(answer: Answer, ending: Ending) -> Response<Reply> {
         Ending::Whole => answer.body,
         Ending::Torn | Ending::Stalled => answer.body.slice(..length / 2),
     };
-    let mut response = Response::new(Reply {
-        sent: Some(sent),
-        length,
-        ending,
-        flushed: false,
-    });
+    let mut response = Response::new(Reply { sent: Some(sent), length, ending, flushed: false });
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));

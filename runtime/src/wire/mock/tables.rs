@@ -25,10 +25,7 @@ pub(super) fn load(directory: &Path, overlays: &[PathBuf]) -> Result<Value, Mock
         }
     }
     let values = tables.into_iter().map(|(name, table)| {
-        let bad = |reason| MockError::Table {
-            path: directory.join(&name),
-            reason,
-        };
+        let bad = |reason| MockError::Table { path: directory.join(&name), reason };
         let value = jq::read(table.to_string().as_bytes()).map_err(bad)?;
         Ok((name, value))
     });
@@ -36,19 +33,15 @@ pub(super) fn load(directory: &Path, overlays: &[PathBuf]) -> Result<Value, Mock
 }
 
 fn table(path: &Path) -> Result<Json, MockError> {
-    serde_json::from_str(&files::text(path)?).map_err(|error| MockError::Table {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    serde_json::from_str(&files::text(path)?)
+        .map_err(|error| MockError::Table { path: path.to_owned(), reason: error.to_string() })
 }
 
 fn overlay(below: &mut Json, above: Json) -> Result<(), String> {
     match (below, above) {
         (Json::Array(rows), Json::Array(more)) => {
             for row in more {
-                let twin = row
-                    .get("id")
-                    .and_then(|id| rows.iter_mut().find(|known| known.get("id") == Some(id)));
+                let twin = row.get("id").and_then(|id| rows.iter_mut().find(|known| known.get("id") == Some(id)));
                 match twin {
                     Some(twin) => *twin = row,
                     None => rows.push(row),

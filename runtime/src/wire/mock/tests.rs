@@ -26,10 +26,7 @@ fn options() -> MockOptions {
 }
 
 fn hostile() -> MockOptions {
-    MockOptions {
-        overlays: vec![data().join("hostile")],
-        ..options()
-    }
+    MockOptions { overlays: vec![data().join("hostile")], ..options() }
 }
 
 /// A request as the wire would hand it over, read from its URL by the same parser.
@@ -42,9 +39,7 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Request {
         credential: Some("graph".to_owned()),
     };
     let outbound = Outbound::parse(asked).unwrap();
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
+    let headers = headers.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
     Request {
         method: outbound.method().clone(),
         scheme: outbound.scheme(),
@@ -59,10 +54,7 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Request {
 }
 
 async fn get(mock: &Mock, url: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Json) {
-    let reply = mock
-        .send(&request("GET", url, headers))
-        .await
-        .unwrap_or_else(|error| panic!("{url}: {error}"));
+    let reply = mock.send(&request("GET", url, headers)).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     let (status, headers, body) = reply.into_parts();
     (status, headers, serde_json::from_slice(&body).unwrap_or(Json::Null))
 }
@@ -101,12 +93,7 @@ fn ids(rows: &[Json]) -> BTreeSet<&str> {
 }
 
 fn fault(route: &str, at: u64, does: Misbehaviour) -> Fault {
-    Fault {
-        route: route.to_owned(),
-        at,
-        times: 1,
-        does,
-    }
+    Fault { route: route.to_owned(), at, times: 1, does }
 }
 
 #[tokio::test]
@@ -124,29 +111,17 @@ async fn the_tables_hold_who_they_should() {
     ] {
         assert_eq!(rows(&mock, rest).await.len(), count, "{rest}");
     }
-    let users = rows(
-        &mock,
-        "/users?$select=displayName,accountEnabled,onPremisesSyncEnabled,mail,employeeId",
-    )
-    .await;
+    let users = rows(&mock, "/users?$select=displayName,accountEnabled,onPremisesSyncEnabled,mail,employeeId").await;
     assert!(users.iter().all(|user| user["accountEnabled"] == true));
     assert!(!names(&users).contains(&"Henry Park"));
-    let unsynced: Vec<_> = users
-        .iter()
-        .filter(|user| user["onPremisesSyncEnabled"] != true)
-        .cloned()
-        .collect();
+    let unsynced: Vec<_> = users.iter().filter(|user| user["onPremisesSyncEnabled"] != true).cloned().collect();
     assert_eq!(names(&unsynced), ["Svc-Monitoring"]);
     assert_eq!(unsynced[0]["mail"], Json::Null);
 }
 
 #[tokio::test]
 async fn pages_join_to_the_whole_without_loss_or_repetition() {
-    let mock = Mock::load(MockOptions {
-        scale: 1_200,
-        ..options()
-    })
-    .unwrap();
+    let mock = Mock::load(MockOptions { scale: 1_200, ..options() }).unwrap();
     for (rest, count, pages) in [
         ("/users", 1_209, 13),
         ("/users?$top=999", 1_209, 2),
@@ -169,18 +144,11 @@ async fn a_tenant_may_have_smaller_pages_and_link_them_by_row() {
     std::fs::create_dir(overlay.path().join("graph")).unwrap();
     let sizes = r#"{"page_sizes": {"identity/conditionalAccess/policies": 1}}"#;
     std::fs::write(overlay.path().join("graph/tenant.json"), sizes).unwrap();
-    let mock = Mock::load(MockOptions {
-        overlays: vec![overlay.path().to_owned()],
-        ..options()
-    })
-    .unwrap();
+    let mock = Mock::load(MockOptions { overlays: vec![overlay.path().to_owned()], ..options() }).unwrap();
     let rest = "/identity/conditionalAccess/policies?$select=id,state";
     let (_, body) = graph(&mock, rest).await;
     let link = body["@odata.nextLink"].as_str().unwrap();
-    assert_eq!(
-        link,
-        format!("{GRAPH}/identity/conditionalAccess/policies?$select=id%2Cstate&$skip=1")
-    );
+    assert_eq!(link, format!("{GRAPH}/identity/conditionalAccess/policies?$select=id%2Cstate&$skip=1"));
     let (rows, pages) = walk(&mock, rest).await;
     assert_eq!((ids(&rows).len(), rows.len(), pages), (3, 3, 3));
 }
@@ -189,16 +157,8 @@ async fn a_tenant_may_have_smaller_pages_and_link_them_by_row() {
 async fn an_empty_page_may_have_a_next_link() {
     let overlay = tempfile::tempdir().unwrap();
     std::fs::create_dir(overlay.path().join("graph")).unwrap();
-    std::fs::write(
-        overlay.path().join("graph/tenant.json"),
-        r#"{"empty_pages": {"users": [1, 3]}}"#,
-    )
-    .unwrap();
-    let mock = Mock::load(MockOptions {
-        overlays: vec![overlay.path().to_owned()],
-        ..options()
-    })
-    .unwrap();
+    std::fs::write(overlay.path().join("graph/tenant.json"), r#"{"empty_pages": {"users": [1, 3]}}"#).unwrap();
+    let mock = Mock::load(MockOptions { overlays: vec![overlay.path().to_owned()], ..options() }).unwrap();
     let (status, body) = graph(&mock, "/users?$top=5").await;
     assert_eq!((status, body["value"].as_array().unwrap().len()), (StatusCode::OK, 0));
     let (rows, pages) = walk(&mock, "/users?$top=5").await;
@@ -208,30 +168,17 @@ async fn an_empty_page_may_have_a_next_link() {
 #[tokio::test]
 async fn a_next_link_is_the_vendors() {
     let mock = Mock::load(options()).unwrap();
-    let (_, body) = graph(
-        &mock,
-        "/users?$select=id,mail&$top=4&$filter=accountEnabled%20eq%20true",
-    )
-    .await;
+    let (_, body) = graph(&mock, "/users?$select=id,mail&$top=4&$filter=accountEnabled%20eq%20true").await;
     let link = body["@odata.nextLink"].as_str().unwrap();
     let start = "https://graph.microsoft.com/v1.0/users?$select=id%2Cmail&$top=4&$filter=accountEnabled%20eq%20true&$skiptoken=";
     assert!(link.starts_with(start), "{link}");
     let (_, body) = graph(&mock, "/auditLogs/signIns?$top=1").await;
     let link = body["@odata.nextLink"].as_str().unwrap();
-    assert!(
-        link.starts_with("https://graph.microsoft.com/v1.0/auditLogs/signins?$top=1&$skiptoken="),
-        "{link}"
-    );
+    assert!(link.starts_with("https://graph.microsoft.com/v1.0/auditLogs/signins?$top=1&$skiptoken="), "{link}");
     let token = link.rsplit_once('=').unwrap().1;
-    let (status, body) = graph(
-        &mock,
-        &format!("/auditLogs/signIns?$filter=riskState%20eq%20'none'&$skiptoken={token}"),
-    )
-    .await;
-    assert_eq!(
-        (status, &body["error"]["code"]),
-        (StatusCode::BAD_REQUEST, &json!("Directory_ExpiredPageToken"))
-    );
+    let (status, body) =
+        graph(&mock, &format!("/auditLogs/signIns?$filter=riskState%20eq%20'none'&$skiptoken={token}")).await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("Directory_ExpiredPageToken")));
 }
 
 #[tokio::test]
@@ -253,15 +200,8 @@ async fn without_select_an_account_does_not_say_whether_it_is_enabled() {
         "userPrincipalName",
     ]);
     assert_eq!(keys, default);
-    let (_, user) = graph(
-        &mock,
-        "/users/Bob.Martinez@NEXUS.corp?$select=accountEnabled,jobTitle,employeeId",
-    )
-    .await;
-    assert_eq!(
-        (&user["accountEnabled"], &user["employeeId"]),
-        (&json!(true), &json!("EMP-1002"))
-    );
+    let (_, user) = graph(&mock, "/users/Bob.Martinez@NEXUS.corp?$select=accountEnabled,jobTitle,employeeId").await;
+    assert_eq!((&user["accountEnabled"], &user["employeeId"]), (&json!(true), &json!("EMP-1002")));
     assert_eq!(user.get("id"), None);
 }
 
@@ -269,29 +209,14 @@ async fn without_select_an_account_does_not_say_whether_it_is_enabled() {
 async fn a_filter_keeps_what_it_says() {
     let mock = Mock::load(hostile()).unwrap();
     for (rest, expected) in [
-        (
-            "/users?$filter=userPrincipalName eq 'ALICE.johnson@nexus.corp'",
-            vec!["Alice Johnson"],
-        ),
-        (
-            "/users?$filter=mail eq 'apostrophe.o''test@nexus.corp'",
-            vec!["Ãpostrophe O'Test"],
-        ),
-        (
-            "/users?$filter=mail eq 'shared@nexus.corp'&$top=2",
-            vec!["Shared Mailbox One", "Shared Mailbox Two"],
-        ),
+        ("/users?$filter=userPrincipalName eq 'ALICE.johnson@nexus.corp'", vec!["Alice Johnson"]),
+        ("/users?$filter=mail eq 'apostrophe.o''test@nexus.corp'", vec!["Ãpostrophe O'Test"]),
+        ("/users?$filter=mail eq 'shared@nexus.corp'&$top=2", vec!["Shared Mailbox One", "Shared Mailbox Two"]),
         ("/users?$filter=accountEnabled eq false", vec!["Disabled Account"]),
-        (
-            "/users?$filter=onPremisesSyncEnabled eq false",
-            vec!["Disabled Account"],
-        ),
+        ("/users?$filter=onPremisesSyncEnabled eq false", vec!["Disabled Account"]),
         ("/users?$filter=mail eq null", vec!["Svc-Monitoring", "Mailless Member"]),
         ("/users?$filter=userType eq 'Guest'", vec!["Guest External"]),
-        (
-            "/users?$filter=userPrincipalName eq '$dollar@nexus.corp'",
-            vec!["Dollar Sign"],
-        ),
+        ("/users?$filter=userPrincipalName eq '$dollar@nexus.corp'", vec!["Dollar Sign"]),
         (
             "/users?$filter=startswith(displayName,'al') or startsWith(displayName,'bo')",
             vec!["Alice Johnson", "Bob Martinez"],
@@ -304,10 +229,7 @@ async fn a_filter_keeps_what_it_says() {
             "/users?$filter=department eq 'Sales' or department eq 'HR' and jobTitle eq 'HR Director'",
             vec!["David Kim", "Grace Lee"],
         ),
-        (
-            "/users?$filter=employeeId in ('EMP-1009','EMP-1004')",
-            vec!["David Kim", "Taylor Brooks"],
-        ),
+        ("/users?$filter=employeeId in ('EMP-1009','EMP-1004')", vec!["David Kim", "Taylor Brooks"]),
         (
             "/users?$filter=createdDateTime ge 2023-01-01T00:00:00Z and employeeId eq null and mail eq null",
             vec!["Svc-Monitoring", "Mailless Member"],
@@ -318,27 +240,15 @@ async fn a_filter_keeps_what_it_says() {
     }
     for (rest, expected) in [
         ("riskState eq 'atRisk'", vec!["Bob Martinez"]),
-        (
-            "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'",
-            vec!["Bob Martinez", "Disabled Account"],
-        ),
+        ("riskState eq 'atRisk' or riskState eq 'confirmedCompromised'", vec!["Bob Martinez", "Disabled Account"]),
     ] {
-        let rest = format!(
-            "/identityProtection/riskyUsers?$top=500&$filter={}",
-            rest.replace(' ', "%20")
-        );
+        let rest = format!("/identityProtection/riskyUsers?$top=500&$filter={}", rest.replace(' ', "%20"));
         let found = rows(&mock, &rest).await;
-        let found: Vec<_> = found
-            .iter()
-            .map(|row| row["userDisplayName"].as_str().unwrap())
-            .collect();
+        let found: Vec<_> = found.iter().map(|row| row["userDisplayName"].as_str().unwrap()).collect();
         assert_eq!(found, expected, "{rest}");
     }
     let failed = rows(&mock, "/auditLogs/signIns?$filter=status/errorCode%20eq%2050126").await;
-    assert_eq!(
-        (failed.len(), &failed[0]["location"]["countryOrRegion"]),
-        (1, &json!("RU"))
-    );
+    assert_eq!((failed.len(), &failed[0]["location"]["countryOrRegion"]), (1, &json!("RU")));
 }
 
 #[tokio::test]
@@ -355,11 +265,7 @@ async fn what_the_vendor_refuses_is_refused_with_its_code() {
         ("/users?$skiptoken=abc", 400, "Directory_ExpiredPageToken"),
         ("/users?$count=true", 400, "Request_UnsupportedQuery"),
         ("/users?$filter=accountEnabled ne true", 400, "Request_UnsupportedQuery"),
-        (
-            "/users?$filter=not accountEnabled eq true",
-            400,
-            "Request_UnsupportedQuery",
-        ),
+        ("/users?$filter=not accountEnabled eq true", 400, "Request_UnsupportedQuery"),
         ("/users?$filter=endswith(mail,'corp')", 400, "Request_UnsupportedQuery"),
         ("/users?$filter=aboutMe eq 'x'", 400, "Request_UnsupportedQuery"),
         ("/users?$filter=mail eq", 400, "BadRequest"),
@@ -368,25 +274,13 @@ async fn what_the_vendor_refuses_is_refused_with_its_code() {
         ("/users?$filter=(mail eq 'a'", 400, "BadRequest"),
         ("/users?$filter=mail is 'a'", 400, "BadRequest"),
         ("/users/nobody@nexus.corp", 404, "Request_ResourceNotFound"),
-        (
-            "/users/00000000-0000-0000-0000-000000000000",
-            404,
-            "Request_ResourceNotFound",
-        ),
+        ("/users/00000000-0000-0000-0000-000000000000", 404, "Request_ResourceNotFound"),
         ("/users/$dollar@nexus.corp", 400, "Request_BadRequest"),
         ("/groups/engineering/members", 400, "Request_BadRequest"),
-        (
-            "/groups/00000000-0000-0000-0000-000000000000/members",
-            404,
-            "Request_ResourceNotFound",
-        ),
+        ("/groups/00000000-0000-0000-0000-000000000000/members", 404, "Request_ResourceNotFound"),
     ] {
         let (found, body) = graph(&mock, &rest.replace(' ', "%20")).await;
-        assert_eq!(
-            (found.as_u16(), &body["error"]["code"]),
-            (status, &json!(code)),
-            "{rest}: {body}"
-        );
+        assert_eq!((found.as_u16(), &body["error"]["code"]), (status, &json!(code)), "{rest}: {body}");
         assert_eq!(body["error"]["innerError"]["date"], "2026-06-15T09:00:00", "{rest}");
     }
 }
@@ -397,12 +291,8 @@ async fn an_advanced_query_needs_the_header_and_the_count() {
     let url = format!("{GRAPH}/users?$filter=accountEnabled%20ne%20true&$count=true&$top=5");
     let (status, _, body) = get(&mock, &url, &[("ConsistencyLevel", "eventual")]).await;
     assert_eq!((status, &body["@odata.count"]), (StatusCode::OK, &json!(1)));
-    let (_, _, body) = get(
-        &mock,
-        &format!("{GRAPH}/users?$count=true&$top=5"),
-        &[("ConsistencyLevel", "eventual")],
-    )
-    .await;
+    let (_, _, body) =
+        get(&mock, &format!("{GRAPH}/users?$count=true&$top=5"), &[("ConsistencyLevel", "eventual")]).await;
     assert_eq!(body["@odata.count"], 18);
     let next = body["@odata.nextLink"].as_str().unwrap();
     let (status, _, body) = get(&mock, next, &[("ConsistencyLevel", "eventual")]).await;
@@ -417,11 +307,8 @@ async fn an_advanced_query_needs_the_header_and_the_count() {
 #[tokio::test]
 async fn a_guest_is_found_under_its_whole_name() {
     let mock = Mock::load(hostile()).unwrap();
-    let (status, user) = graph(
-        &mock,
-        "/users/guest_partner.example%23EXT%23@nexuscorp.onmicrosoft.com?$select=userType",
-    )
-    .await;
+    let (status, user) =
+        graph(&mock, "/users/guest_partner.example%23EXT%23@nexuscorp.onmicrosoft.com?$select=userType").await;
     assert_eq!((status, &user["userType"]), (StatusCode::OK, &json!("Guest")));
     let (status, _) = graph(&mock, "/users/guest_partner.example").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
@@ -432,63 +319,29 @@ async fn members_are_direct_and_a_missing_permission_leaves_their_ids() {
     let mock = Mock::load(options()).unwrap();
     let groups = rows(&mock, "/groups?$select=id,displayName").await;
     let id = |name: &str| {
-        groups.iter().find(|group| group["displayName"] == name).unwrap()["id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        groups.iter().find(|group| group["displayName"] == name).unwrap()["id"].as_str().unwrap().to_owned()
     };
-    let rest = format!(
-        "/groups/{}/members?$select=id,displayName,userPrincipalName,mail",
-        id("VPN Users")
-    );
+    let rest = format!("/groups/{}/members?$select=id,displayName,userPrincipalName,mail", id("VPN Users"));
     let members = rows(&mock, &rest).await;
-    assert_eq!(
-        names(&members),
-        [
-            "Alice Johnson",
-            "Bob Martinez",
-            "David Kim",
-            "Taylor Brooks",
-            "IT Operations"
-        ]
-    );
+    assert_eq!(names(&members), ["Alice Johnson", "Bob Martinez", "David Kim", "Taylor Brooks", "IT Operations"]);
     assert_eq!(members[4]["@odata.type"], "#microsoft.graph.group");
 
     let url = format!("{GRAPH}/groups/{}/members", id("IT Operations"));
     let (_, _, plain) = get(&mock, &url, &[]).await;
-    let (_, _, full) = get(
-        &mock,
-        &format!("{url}?$count=true"),
-        &[("ConsistencyLevel", "eventual")],
-    )
-    .await;
+    let (_, _, full) = get(&mock, &format!("{url}?$count=true"), &[("ConsistencyLevel", "eventual")]).await;
     assert_eq!(plain["value"].as_array().unwrap().len(), 3);
     assert_eq!(full["@odata.count"], 4);
 
     let overlay = tempfile::tempdir().unwrap();
     std::fs::create_dir(overlay.path().join("graph")).unwrap();
-    std::fs::write(
-        overlay.path().join("graph/tenant.json"),
-        r#"{"members_readable": false, "denied": ["users"]}"#,
-    )
-    .unwrap();
-    let mock = Mock::load(MockOptions {
-        overlays: vec![overlay.path().to_owned()],
-        ..options()
-    })
-    .unwrap();
+    std::fs::write(overlay.path().join("graph/tenant.json"), r#"{"members_readable": false, "denied": ["users"]}"#)
+        .unwrap();
+    let mock = Mock::load(MockOptions { overlays: vec![overlay.path().to_owned()], ..options() }).unwrap();
     let members = rows(&mock, &rest).await;
     assert_eq!(members.len(), 5);
-    assert!(
-        members
-            .iter()
-            .all(|member| member["id"].is_string() && member["displayName"].is_null())
-    );
+    assert!(members.iter().all(|member| member["id"].is_string() && member["displayName"].is_null()));
     let (status, body) = graph(&mock, "/users").await;
-    assert_eq!(
-        (status, &body["error"]["code"]),
-        (StatusCode::FORBIDDEN, &json!("Authorization_RequestDenied"))
-    );
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::FORBIDDEN, &json!("Authorization_RequestDenied")));
 }
 
 #[tokio::test]
@@ -502,10 +355,7 @@ async fn a_request_that_no_route_knows_is_an_error() {
         ("GET", "https://graph.microsoft.com:8443/v1.0/users"),
         ("GET", "https://graph.microsoft.com/v1.0/users?$orderby=displayName"),
         ("GET", "https://graph.microsoft.com/v1.0/users?%24expand=manager"),
-        (
-            "DELETE",
-            "https://graph.microsoft.com/v1.0/users/alice.johnson@nexus.corp",
-        ),
+        ("DELETE", "https://graph.microsoft.com/v1.0/users/alice.johnson@nexus.corp"),
         ("GET", "https://graph.microsoft.us/v1.0/users"),
     ] {
         let found = mock.send(&request(method, url, &[])).await;
@@ -516,10 +366,7 @@ async fn a_request_that_no_route_knows_is_an_error() {
 #[tokio::test]
 async fn a_request_without_a_credential_is_not_authenticated() {
     let mock = Mock::load(options()).unwrap();
-    let request = Request {
-        credential: None,
-        ..request("GET", &format!("{GRAPH}/users"), &[])
-    };
+    let request = Request { credential: None, ..request("GET", &format!("{GRAPH}/users"), &[]) };
     let reply = mock.send(&request).await.unwrap();
     assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
     assert!(String::from_utf8_lossy(reply.body()).contains("InvalidAuthenticationToken"));
@@ -528,33 +375,17 @@ async fn a_request_without_a_credential_is_not_authenticated() {
 #[tokio::test]
 async fn a_fault_strikes_the_request_it_names_and_no_other() {
     let mock = Mock::load(options()).unwrap();
-    let limited = Misbehaviour::Status {
-        status: 429,
-        retry_after: Some("7".to_owned()),
-    };
+    let limited = Misbehaviour::Status { status: 429, retry_after: Some("7".to_owned()) };
     mock.inject(fault("graph/users", 2, limited));
-    mock.inject(fault(
-        "graph/risky-users",
-        1,
-        Misbehaviour::Status {
-            status: 429,
-            retry_after: None,
-        },
-    ));
+    mock.inject(fault("graph/risky-users", 1, Misbehaviour::Status { status: 429, retry_after: None }));
     let url = format!("{GRAPH}/users");
     assert_eq!(get(&mock, &url, &[]).await.0, StatusCode::OK);
     let (status, headers, body) = get(&mock, &url, &[]).await;
-    assert_eq!(
-        (status, &body["error"]["code"]),
-        (StatusCode::TOO_MANY_REQUESTS, &json!("TooManyRequests"))
-    );
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("TooManyRequests")));
     assert_eq!(headers[RETRY_AFTER], "7");
     assert_eq!(get(&mock, &url, &[]).await.0, StatusCode::OK);
     let (status, headers, _) = get(&mock, &format!("{GRAPH}/identityProtection/riskyUsers"), &[]).await;
-    assert_eq!(
-        (status, headers.get(RETRY_AFTER)),
-        (StatusCode::TOO_MANY_REQUESTS, None)
-    );
+    assert_eq!((status, headers.get(RETRY_AFTER)), (StatusCode::TOO_MANY_REQUESTS, None));
     assert_eq!((mock.count("graph/users"), mock.count("graph/groups")), (3, 0));
 }
 
@@ -568,14 +399,8 @@ async fn every_misbehaviour_shows_in_process() {
     };
     assert!(send(Misbehaviour::Stall).await.is_err());
     assert!(send(Misbehaviour::StallBody).await.is_err());
-    assert!(matches!(
-        send(Misbehaviour::Torn).await,
-        Ok(Err(WireError::BadReply(BadReply::Torn)))
-    ));
-    assert!(matches!(
-        send(Misbehaviour::Reset).await,
-        Ok(Err(WireError::Unreachable(_)))
-    ));
+    assert!(matches!(send(Misbehaviour::Torn).await, Ok(Err(WireError::BadReply(BadReply::Torn)))));
+    assert!(matches!(send(Misbehaviour::Reset).await, Ok(Err(WireError::Unreachable(_)))));
     let reply = send(Misbehaviour::ExpiredToken).await.unwrap().unwrap();
     assert_eq!(reply.status(), StatusCode::UNAUTHORIZED);
     let reply = send(Misbehaviour::Html { status: 503 }).await.unwrap().unwrap();
@@ -588,18 +413,12 @@ async fn every_misbehaviour_shows_in_process() {
     let reply = send(Misbehaviour::WrongJson).await.unwrap().unwrap();
     assert!(serde_json::from_slice::<Json>(reply.body()).is_err());
     let elsewhere = json!("https://graph.evil.test/v1.0/users?$skiptoken=x");
-    let reply = send(Misbehaviour::Set {
-        pointer: "/@odata.nextLink".to_owned(),
-        value: elsewhere.clone(),
-    })
-    .await
-    .unwrap()
-    .unwrap();
+    let reply = send(Misbehaviour::Set { pointer: "/@odata.nextLink".to_owned(), value: elsewhere.clone() })
+        .await
+        .unwrap()
+        .unwrap();
     let body: Json = serde_json::from_slice(reply.body()).unwrap();
-    assert_eq!(
-        (&body["@odata.nextLink"], body["value"].as_array().unwrap().len()),
-        (&elsewhere, 3)
-    );
+    assert_eq!((&body["@odata.nextLink"], body["value"].as_array().unwrap().len()), (&elsewhere, 3));
 }
 
 #[test]
@@ -625,15 +444,9 @@ fn faults_are_written_in_toml() {
 #[test]
 fn a_fault_or_an_overlay_that_is_nowhere_is_an_error() {
     let faults = vec![fault("graph/user-list", 1, Misbehaviour::Torn)];
-    assert!(matches!(
-        Mock::load(MockOptions { faults, ..options() }),
-        Err(MockError::Fault(_))
-    ));
+    assert!(matches!(Mock::load(MockOptions { faults, ..options() }), Err(MockError::Fault(_))));
     let overlays = vec![data().join("friendly")];
-    assert!(matches!(
-        Mock::load(MockOptions { overlays, ..options() }),
-        Err(MockError::Overlay(_))
-    ));
+    assert!(matches!(Mock::load(MockOptions { overlays, ..options() }), Err(MockError::Overlay(_))));
 }
 
 /// One upstream in a directory of its own.
@@ -662,10 +475,7 @@ fn a_mistake_in_a_file_shows_when_it_is_loaded() {
         (route("{}").replace("'/x'", "'/x{id}'"), "whole segment"),
         (route("{}").replace("name = 'x'\n", ""), "name"),
         (route("{}").replace("reply", "ignored"), "ignored"),
-        (
-            route("{}") + "[[route]]\nname = 'x'\nmethod = 'GET'\npath = '/y'\nreply = '{}'\n",
-            "taken",
-        ),
+        (route("{}") + "[[route]]\nname = 'x'\nmethod = 'GET'\npath = '/y'\nreply = '{}'\n", "taken"),
     ] {
         let error = upstream(&routes).1.map(drop).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -708,12 +518,8 @@ async fn a_route_sees_its_request_and_matches_segments_decoded() {
     "#;
     let (_dir, mock) = upstream(routes);
     let mock = mock.unwrap();
-    let (status, headers, body) = get(
-        &mock,
-        "https://eu.a.test:8443/HPD:Help%20Desk/a%23b?q=%27x%27",
-        &[("x-a", "1")],
-    )
-    .await;
+    let (status, headers, body) =
+        get(&mock, "https://eu.a.test:8443/HPD:Help%20Desk/a%23b?q=%27x%27", &[("x-a", "1")]).await;
     assert_eq!((status, headers["x-b"].to_str().unwrap()), (StatusCode::OK, "c"));
     assert_eq!(body, json!({"id": "a#b", "q": "'x'", "h": {"x-a": "1"}, "n": 2}));
     for url in [
@@ -721,24 +527,14 @@ async fn a_route_sees_its_request_and_matches_segments_decoded() {
         "https://x.eu.a.test:8443/HPD:Help%20Desk/1",
         "https://eu.a.test/HPD:Help%20Desk/1",
     ] {
-        assert!(
-            matches!(
-                mock.send(&request("GET", url, &[])).await,
-                Err(WireError::NoRoute { .. })
-            ),
-            "{url}"
-        );
+        assert!(matches!(mock.send(&request("GET", url, &[])).await, Err(WireError::NoRoute { .. })), "{url}");
     }
 }
 
 #[tokio::test]
 async fn the_same_request_gets_the_same_bytes() {
     let (one, other) = (Mock::load(hostile()).unwrap(), Mock::load(hostile()).unwrap());
-    for rest in [
-        "/users?$top=4&$select=id,displayName",
-        "/auditLogs/signIns",
-        "/users/nobody",
-    ] {
+    for rest in ["/users?$top=4&$select=id,displayName", "/auditLogs/signIns", "/users/nobody"] {
         let asked = request("GET", &format!("{GRAPH}{rest}"), &[]);
         let (one, other) = (one.send(&asked).await.unwrap(), other.send(&asked).await.unwrap());
         assert_eq!((one.headers(), one.body()), (other.headers(), other.body()), "{rest}");
@@ -755,9 +551,7 @@ struct Client<'a> {
 impl Client<'_> {
     async fn send(&self, method: &str, path: &str, body: &str) -> Result<(StatusCode, HeaderMap, Bytes), String> {
         let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(self.server.ca_pem().as_bytes()).unwrap())
-            .unwrap();
+        roots.add(CertificateDer::from_pem_slice(self.server.ca_pem().as_bytes()).unwrap()).unwrap();
         let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -765,38 +559,22 @@ impl Client<'_> {
             .with_no_client_auth();
         let stream = tokio::net::TcpStream::connect(self.server.addr()).await.unwrap();
         let name = rustls::pki_types::ServerName::try_from(self.host.to_owned()).unwrap();
-        let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await;
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await;
         let stream = TokioIo::new(stream.map_err(|error| format!("tls: {error}"))?);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
         let connection = tokio::spawn(connection);
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", self.host);
+        let mut request = http::Request::builder().method(method).uri(path).header("host", self.host);
         if let Some(token) = self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         if !body.is_empty() {
-            let kind = if body.starts_with('{') {
-                "application/json"
-            } else {
-                "application/x-www-form-urlencoded"
-            };
+            let kind = if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
             request = request.header(CONTENT_TYPE, kind);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-        let reply = sender
-            .send_request(request)
-            .await
-            .map_err(|error| format!("reply: {error}"))?;
+        let reply = sender.send_request(request).await.map_err(|error| format!("reply: {error}"))?;
         let (head, body) = reply.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|error| format!("body: {error}"))?
-            .to_bytes();
+        let body = body.collect().await.map_err(|error| format!("body: {error}"))?.to_bytes();
         connection.abort();
         Ok((head.status, head.headers, body))
     }
@@ -812,11 +590,7 @@ async fn served(options: ServeOptions) -> Handle {
 }
 
 async fn token(server: &Handle, form: &str) -> (StatusCode, Json) {
-    let login = Client {
-        server,
-        host: "login.microsoftonline.com",
-        token: None,
-    };
+    let login = Client { server, host: "login.microsoftonline.com", token: None };
     let (status, _, body) = login.send("POST", TOKEN, form).await.unwrap();
     (status, serde_json::from_slice(&body).unwrap())
 }
@@ -825,100 +599,50 @@ async fn token(server: &Handle, form: &str) -> (StatusCode, Json) {
 async fn over_tls_a_token_is_needed_and_expires() {
     let server = served(ServeOptions::new(options())).await;
     let (status, body) = token(&server, FORM).await;
-    assert_eq!(
-        (status, &body["token_type"], &body["expires_in"]),
-        (StatusCode::OK, &json!("Bearer"), &json!(3599))
-    );
+    assert_eq!((status, &body["token_type"], &body["expires_in"]), (StatusCode::OK, &json!("Bearer"), &json!(3599)));
     let given = body["access_token"].as_str().unwrap();
-    let graph = |token| Client {
-        server: &server,
-        host: "graph.microsoft.com",
-        token,
-    };
+    let graph = |token| Client { server: &server, host: "graph.microsoft.com", token };
     let (status, _, body) = graph(Some(given)).send("GET", "/v1.0/users?$top=4", "").await.unwrap();
     let body: Json = serde_json::from_slice(&body).unwrap();
     assert_eq!((status, body["value"].as_array().unwrap().len()), (StatusCode::OK, 4));
-    let next = body["@odata.nextLink"]
-        .as_str()
-        .unwrap()
-        .strip_prefix("https://graph.microsoft.com")
-        .unwrap();
-    assert_eq!(
-        graph(Some(given)).send("GET", next, "").await.unwrap().0,
-        StatusCode::OK
-    );
+    let next = body["@odata.nextLink"].as_str().unwrap().strip_prefix("https://graph.microsoft.com").unwrap();
+    assert_eq!(graph(Some(given)).send("GET", next, "").await.unwrap().0, StatusCode::OK);
     for token in [None, Some("mock.0000"), Some("")] {
         let (status, _, body) = graph(token).send("GET", "/v1.0/users", "").await.unwrap();
         let body: Json = serde_json::from_slice(&body).unwrap();
-        assert_eq!(
-            (status, &body["error"]["code"]),
-            (StatusCode::UNAUTHORIZED, &json!("InvalidAuthenticationToken"))
-        );
+        assert_eq!((status, &body["error"]["code"]), (StatusCode::UNAUTHORIZED, &json!("InvalidAuthenticationToken")));
     }
     server.expire_tokens();
-    assert_eq!(
-        graph(Some(given)).send("GET", "/v1.0/users", "").await.unwrap().0,
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(graph(Some(given)).send("GET", "/v1.0/users", "").await.unwrap().0, StatusCode::UNAUTHORIZED);
     let (status, _, body) = graph(Some(given)).send("GET", "/v1.0/me", "").await.unwrap();
-    assert_eq!(
-        (status, String::from_utf8_lossy(&body).contains("no route")),
-        (StatusCode::NOT_IMPLEMENTED, true)
-    );
+    assert_eq!((status, String::from_utf8_lossy(&body).contains("no route")), (StatusCode::NOT_IMPLEMENTED, true));
     assert_eq!((server.count("graph/users"), server.count("login/token")), (6, 1));
     server.shutdown().await;
 }
 
 #[tokio::test]
 async fn over_tls_a_wrong_secret_gets_no_token() {
-    let server = served(ServeOptions::new(MockOptions {
-        token_lifetime: Duration::ZERO,
-        ..options()
-    }))
-    .await;
+    let server = served(ServeOptions::new(MockOptions { token_lifetime: Duration::ZERO, ..options() })).await;
     for (form, status, error) in [
         (FORM.replace("mock-entra", "other"), 401, "invalid_client"),
         (FORM.replace("4b1f", "5b1f"), 400, "unauthorized_client"),
-        (
-            FORM.replace("client_credentials", "password"),
-            400,
-            "unsupported_grant_type",
-        ),
-        (
-            FORM.replace("graph.microsoft.com", "graph.evil.test"),
-            400,
-            "invalid_scope",
-        ),
+        (FORM.replace("client_credentials", "password"), 400, "unsupported_grant_type"),
+        (FORM.replace("graph.microsoft.com", "graph.evil.test"), 400, "invalid_scope"),
         (String::new(), 400, "unsupported_grant_type"),
     ] {
         let (found, body) = token(&server, &form).await;
         assert_eq!((found.as_u16(), &body["error"]), (status, &json!(error)), "{form}");
     }
     let (_, body) = token(&server, FORM).await;
-    let expired = Client {
-        server: &server,
-        host: "graph.microsoft.com",
-        token: body["access_token"].as_str(),
-    };
-    assert_eq!(
-        expired.send("GET", "/v1.0/users", "").await.unwrap().0,
-        StatusCode::UNAUTHORIZED
-    );
+    let expired = Client { server: &server, host: "graph.microsoft.com", token: body["access_token"].as_str() };
+    assert_eq!(expired.send("GET", "/v1.0/users", "").await.unwrap().0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn over_tls_a_misbehaviour_shows_on_the_socket() {
-    let server = served(ServeOptions {
-        danger_remote_control: true,
-        ..ServeOptions::new(options())
-    })
-    .await;
+    let server = served(ServeOptions { danger_remote_control: true, ..ServeOptions::new(options()) }).await;
     let (_, body) = token(&server, FORM).await;
-    let graph = Client {
-        server: &server,
-        host: "graph.microsoft.com",
-        token: body["access_token"].as_str(),
-    };
+    let graph = Client { server: &server, host: "graph.microsoft.com", token: body["access_token"].as_str() };
     let send = async |does| {
         server.inject(fault("graph/users", 1, does));
         tokio::time::timeout(Duration::from_millis(500), graph.send("GET", "/v1.0/users", "")).await
@@ -929,42 +653,17 @@ async fn over_tls_a_misbehaviour_shows_on_the_socket() {
     assert!(reset.starts_with("reply: "), "{reset}");
     assert!(send(Misbehaviour::Stall).await.is_err());
     assert!(send(Misbehaviour::StallBody).await.is_err());
-    let (status, headers, _) = send(Misbehaviour::Status {
-        status: 429,
-        retry_after: None,
-    })
-    .await
-    .unwrap()
-    .unwrap();
-    assert_eq!(
-        (status, headers.get(RETRY_AFTER)),
-        (StatusCode::TOO_MANY_REQUESTS, None)
-    );
-    assert_eq!(
-        send(Misbehaviour::ExpiredToken).await.unwrap().unwrap().0,
-        StatusCode::UNAUTHORIZED
-    );
+    let (status, headers, _) = send(Misbehaviour::Status { status: 429, retry_after: None }).await.unwrap().unwrap();
+    assert_eq!((status, headers.get(RETRY_AFTER)), (StatusCode::TOO_MANY_REQUESTS, None));
+    assert_eq!(send(Misbehaviour::ExpiredToken).await.unwrap().unwrap().0, StatusCode::UNAUTHORIZED);
     let (_, _, body) = send(Misbehaviour::Oversized { bytes: 9 << 20 }).await.unwrap().unwrap();
     assert!(body.len() > 9 << 20);
 
-    let control = Client {
-        server: &server,
-        host: "localhost",
-        token: None,
-    };
+    let control = Client { server: &server, host: "localhost", token: None };
     let asked = r#"{"route": "graph/users", "does": {"html": {"status": 503}}}"#;
-    assert_eq!(
-        control.send("POST", "/_mock/faults", asked).await.unwrap().0,
-        StatusCode::OK
-    );
-    assert_eq!(
-        graph.send("GET", "/v1.0/users", "").await.unwrap().0,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
-    assert_eq!(
-        control.send("POST", "/_mock/faults", "{}").await.unwrap().0,
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(control.send("POST", "/_mock/faults", asked).await.unwrap().0, StatusCode::OK);
+    assert_eq!(graph.send("GET", "/v1.0/users", "").await.unwrap().0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(control.send("POST", "/_mock/faults", "{}").await.unwrap().0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -975,17 +674,9 @@ async fn over_tls_a_wrong_certificate_is_not_trusted() {
         (Certificate::Expired, false),
         (Certificate::OtherAuthority, false),
     ] {
-        let server = served(ServeOptions {
-            certificate,
-            ..ServeOptions::new(options())
-        })
-        .await;
+        let server = served(ServeOptions { certificate, ..ServeOptions::new(options()) }).await;
         for host in ["graph.microsoft.com", "login.microsoftonline.com", "localhost"] {
-            let client = Client {
-                server: &server,
-                host,
-                token: None,
-            };
+            let client = Client { server: &server, host, token: None };
             let met = client.send("GET", "/", "").await;
             assert_eq!(met.is_ok(), trusted, "{certificate:?} {host}");
         }
@@ -996,11 +687,7 @@ async fn over_tls_a_wrong_certificate_is_not_trusted() {
 async fn mock_upstreams_are_served_on_loopback_and_their_authority_is_written_down() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("authority.pem");
-    let server = served(ServeOptions {
-        authority_file: Some(file.clone()),
-        ..ServeOptions::new(options())
-    })
-    .await;
+    let server = served(ServeOptions { authority_file: Some(file.clone()), ..ServeOptions::new(options()) }).await;
     assert_eq!(std::fs::read_to_string(&file).unwrap(), server.ca_pem());
     let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
     let refused = serve(ServeOptions::new(options()), everywhere).await;

@@ -23,10 +23,7 @@ pub(super) struct NoRandomness;
 
 impl Tokens {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self {
-            lifetime,
-            given: Mutex::default(),
-        }
+        Self { lifetime, given: Mutex::default() }
     }
 
     /// A token that is good nowhere yet.
@@ -38,21 +35,13 @@ impl Tokens {
 
     pub(super) fn admit(&self, upstream: &str, token: String) {
         let until = Instant::now() + self.lifetime;
-        let given = Given {
-            upstream: upstream.to_owned(),
-            until,
-        };
-        self.given
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(token, given);
+        let given = Given { upstream: upstream.to_owned(), until };
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(token, given);
     }
 
     pub(super) fn good_at(&self, upstream: &str, token: &str) -> bool {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        given
-            .get(token)
-            .is_some_and(|given| given.upstream == upstream && Instant::now() < given.until)
+        given.get(token).is_some_and(|given| given.upstream == upstream && Instant::now() < given.until)
     }
 
     pub(super) fn expire(&self) {

@@ -36,24 +36,14 @@ pub(super) struct Dialer {
 impl Dialer {
     pub(super) fn new(options: NetworkOptions) -> Result<Self, NetworkError> {
         let tls = options.tls()?;
-        let reach = Reach {
-            private: options.allow_private,
-            loopback: options.allow_loopback,
-        };
-        Ok(Self {
-            tls,
-            resolve: options.resolve,
-            reach,
-        })
+        let reach = Reach { private: options.allow_private, loopback: options.allow_loopback };
+        Ok(Self { tls, resolve: options.resolve, reach })
     }
 
     /// What both the manifest and the operator allow, and this machine where the operator pinned the name to it.
     pub(super) fn reach(&self, host: &Host, manifest: Reach) -> Reach {
         let both = manifest.within(self.reach);
-        Reach {
-            loopback: both.loopback || self.pin(host).is_some(),
-            ..both
-        }
+        Reach { loopback: both.loopback || self.pin(host).is_some(), ..both }
     }
 
     pub(super) async fn dial(
@@ -70,19 +60,14 @@ impl Dialer {
             Scheme::Http => handshake(tcp).await,
             Scheme::Https => {
                 let connect = TlsConnector::from(Arc::clone(&self.tls)).connect(server_name(outbound.host())?, tcp);
-                let tls = timeout_at(deadline, connect)
-                    .await
-                    .map_err(|_| WireError::Timeout(Phase::Handshake))?;
+                let tls = timeout_at(deadline, connect).await.map_err(|_| WireError::Timeout(Phase::Handshake))?;
                 handshake(tls.map_err(tls_error)?).await
             }
         }
     }
 
     /// Every address of the host, each of them judged. An address written into the URL is judged alike.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where names resolve: every answer is judged below"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is where names resolve: every answer is judged below")]
     async fn addresses(&self, outbound: &Outbound, reach: Reach) -> Result<Vec<Target>, WireError> {
         let found: Vec<SocketAddr> = match (self.pin(outbound.host()), outbound.host()) {
             (Some(pin), _) => vec![pin],
@@ -118,18 +103,11 @@ pub(super) fn judge(found: &[SocketAddr], scheme: Scheme, reach: Reach) -> Resul
             match scheme {
                 // Plain http never leaves the machine, whatever the reach.
                 Scheme::Http if !ip.is_loopback() => Err(forbidden(ip, None)),
-                Scheme::Http | Scheme::Https => Ok(Target {
-                    address,
-                    port: found.port(),
-                }),
+                Scheme::Http | Scheme::Https => Ok(Target { address, port: found.port() }),
             }
         })
         .collect::<Result<Vec<_>, _>>()?;
-    if targets.is_empty() {
-        Err(WireError::Unreachable(Unreachable::NoAddress))
-    } else {
-        Ok(targets)
-    }
+    if targets.is_empty() { Err(WireError::Unreachable(Unreachable::NoAddress)) } else { Ok(targets) }
 }
 
 fn forbidden(address: IpAddr, why: Option<Forbidden>) -> WireError {
@@ -137,21 +115,14 @@ fn forbidden(address: IpAddr, why: Option<Forbidden>) -> WireError {
 }
 
 /// Tries the addresses in order. Each but the last gets a share of the time that is left.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is where sockets are opened: only to a `CheckedAddr`"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is where sockets are opened: only to a `CheckedAddr`")]
 pub(super) async fn connect(targets: &[Target], deadline: Instant) -> Result<TcpStream, WireError> {
     let mut last = WireError::Unreachable(Unreachable::NoAddress);
     for (n, target) in targets.iter().enumerate() {
         let n_left = u32::try_from(targets.len() - n).unwrap_or(u32::MAX);
         let now = Instant::now();
         let share = deadline.saturating_duration_since(now) / n_left;
-        let until = if n_left == 1 {
-            deadline
-        } else {
-            now + share.min(ADDRESS_SHARE)
-        };
+        let until = if n_left == 1 { deadline } else { now + share.min(ADDRESS_SHARE) };
         let socket = SocketAddr::new(target.address.ip(), target.port);
         match timeout_at(until, TcpStream::connect(socket)).await {
             Ok(Ok(tcp)) => {

@@ -35,10 +35,7 @@ pub struct Network {
 
 impl Network {
     pub fn new(options: NetworkOptions) -> Result<Self, NetworkError> {
-        Ok(Self {
-            dialer: Dialer::new(options)?,
-            pool: Pool::default(),
-        })
+        Ok(Self { dialer: Dialer::new(options)?, pool: Pool::default() })
     }
 
     /// One attempt. A request that a kept connection did not take goes out on another; one that may have been written is
@@ -53,23 +50,16 @@ impl Network {
             }
         }
         let fresh = self.dialer.dial(sealed.outbound(), key.reach, budget.deadline).await?;
-        self.exchange(fresh, &key, sealed, budget)
-            .await
-            .map_err(|attempt| match attempt {
-                Attempt::Stale => WireError::Unreachable(Unreachable::Closed(None)),
-                Attempt::Failed(error) => error,
-            })
+        self.exchange(fresh, &key, sealed, budget).await.map_err(|attempt| match attempt {
+            Attempt::Stale => WireError::Unreachable(Unreachable::Closed(None)),
+            Attempt::Failed(error) => error,
+        })
     }
 
     fn key(&self, sealed: &Sealed) -> Key {
         let outbound = sealed.outbound();
         let reach = self.dialer.reach(outbound.host(), sealed.reach());
-        Key {
-            scheme: outbound.scheme(),
-            host: outbound.host().clone(),
-            port: outbound.port(),
-            reach,
-        }
+        Key { scheme: outbound.scheme(), host: outbound.host().clone(), port: outbound.port(), reach }
     }
 
     async fn exchange(
@@ -90,11 +80,7 @@ impl Network {
                 // An upstream closes idle connections when it likes. A request that comes back was not written.
                 let unsent = error.take_message().is_some();
                 let stale = connection.kept && unsent;
-                return Err(if stale {
-                    Attempt::Stale
-                } else {
-                    head_error(error.into_error()).into()
-                });
+                return Err(if stale { Attempt::Stale } else { head_error(error.into_error()).into() });
             }
         };
         if reply.status() == StatusCode::SWITCHING_PROTOCOLS {

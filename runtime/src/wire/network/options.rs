@@ -27,14 +27,8 @@ pub struct NetworkOptions {
 impl NetworkOptions {
     /// Reads certificates as files hold them.
     pub fn roots_from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, NetworkError> {
-        let roots = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(NetworkError::Pem)?;
-        if roots.is_empty() {
-            Err(NetworkError::NoCertificate)
-        } else {
-            Ok(roots)
-        }
+        let roots = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(NetworkError::Pem)?;
+        if roots.is_empty() { Err(NetworkError::NoCertificate) } else { Ok(roots) }
     }
 
     pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, NetworkError> {

@@ -61,13 +61,7 @@ impl Pool {
         let mut idle = self.idle();
         let row = idle.entry(key).or_default();
         if row.len() < IDLE_PER_KEY {
-            row.push(Idle {
-                connection: Connection {
-                    kept: true,
-                    ..connection
-                },
-                since: Instant::now(),
-            });
+            row.push(Idle { connection: Connection { kept: true, ..connection }, since: Instant::now() });
         }
     }
 

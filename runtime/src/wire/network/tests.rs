@@ -44,25 +44,14 @@ async fn a_request_arrives_as_it_was_judged_with_what_is_the_host_s() {
     assert_eq!(lines.remove(0), "post /v1/a%20b?q=x%26y http/1.1");
     lines.sort();
     let agent = concat!("user-agent: nexus/", env!("CARGO_PKG_VERSION"));
-    let expected = [
-        "",
-        "accept-encoding: gzip",
-        "content-length: 2",
-        "host: api.example.com",
-        agent,
-        "x-trace: 1",
-        "{}",
-    ];
+    let expected =
+        ["", "accept-encoding: gzip", "content-length: 2", "host: api.example.com", agent, "x-trace: 1", "{}"];
     assert_eq!(lines, expected);
 }
 
 #[tokio::test]
 async fn a_certificate_that_does_not_convince_ends_it_before_a_byte_is_sent() {
-    for wrong in [
-        Certificate::OtherAuthority,
-        Certificate::OtherName,
-        Certificate::Expired,
-    ] {
+    for wrong in [Certificate::OtherAuthority, Certificate::OtherName, Certificate::Expired] {
         let server = Server::start(wrong, |_| Act::reply(OK)).await;
         let error = server.send(&Asked::default()).await.err().unwrap();
         assert!(matches!(error, WireError::Untrusted(_)), "{wrong:?}: {error:?}");
@@ -73,19 +62,12 @@ async fn a_certificate_that_does_not_convince_ends_it_before_a_byte_is_sent() {
 #[tokio::test]
 async fn a_server_without_tls_is_unreachable_and_learns_nothing() {
     // As servers do that are asked in TLS and speak plain text.
-    let server = Server::listen(
-        authority().der().clone(),
-        Arc::new(|_| Act::reply(OK)),
-        |mut tcp, _, _| async move {
-            drop(tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
-        },
-    )
+    let server = Server::listen(authority().der().clone(), Arc::new(|_| Act::reply(OK)), |mut tcp, _, _| async move {
+        drop(tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
+    })
     .await;
     let error = server.send(&Asked::default()).await.err().unwrap();
-    assert!(
-        matches!(error, WireError::Unreachable(Unreachable::Tls(_))),
-        "{error:?}"
-    );
+    assert!(matches!(error, WireError::Unreachable(Unreachable::Tls(_))), "{error:?}");
     assert!(server.requests().is_empty());
 }
 
@@ -93,18 +75,11 @@ async fn a_server_without_tls_is_unreachable_and_learns_nothing() {
 async fn plain_http_goes_to_this_machine_where_the_operator_allows_it() {
     let server = Server::plain(|_| Act::reply(OK)).await;
     let url = format!("http://127.0.0.1:{}/v1/users", server.address.port());
-    let asked = Asked {
-        url: &url,
-        ..Asked::default()
-    };
+    let asked = Asked { url: &url, ..Asked::default() };
     let strict = Network::new(options(&server)).unwrap();
     let error = send(&strict, &asked).await.err().unwrap();
     assert!(matches!(error, WireError::ForbiddenAddress(_)), "{error:?}");
-    let open = Network::new(NetworkOptions {
-        allow_loopback: true,
-        ..options(&server)
-    })
-    .unwrap();
+    let open = Network::new(NetworkOptions { allow_loopback: true, ..options(&server) }).unwrap();
     assert_eq!(send(&open, &asked).await.unwrap().status(), StatusCode::OK);
     assert_eq!(server.requests().len(), 1);
 }
@@ -116,17 +91,7 @@ async fn a_forbidden_address_is_not_dialled_although_a_server_is_there() {
     let port = server.address.port();
     for host in ["localhost", "127.0.0.1"] {
         let url = format!("https://{host}:{port}/v1/users");
-        let error = send(
-            &network,
-            &Asked {
-                url: &url,
-                private: true,
-                ..Asked::default()
-            },
-        )
-        .await
-        .err()
-        .unwrap();
+        let error = send(&network, &Asked { url: &url, private: true, ..Asked::default() }).await.err().unwrap();
         assert!(
             matches!(error, WireError::ForbiddenAddress(found) if found.address.is_loopback()),
             "{host}: {error:?}"
@@ -138,48 +103,19 @@ async fn a_forbidden_address_is_not_dialled_although_a_server_is_there() {
 #[test]
 fn one_forbidden_answer_refuses_the_whole_name() {
     let socket = |text: &str| SocketAddr::new(text.parse().unwrap(), 443);
-    let closed = Reach {
-        private: false,
-        loopback: false,
-    };
-    let private = Reach {
-        private: true,
-        loopback: false,
-    };
-    let here = Reach {
-        private: false,
-        loopback: true,
-    };
+    let closed = Reach { private: false, loopback: false };
+    let private = Reach { private: true, loopback: false };
+    let here = Reach { private: false, loopback: true };
     for (answers, scheme, reach, expected) in [
         (vec!["93.184.216.34"], Scheme::Https, closed, Ok(1)),
-        (
-            vec!["93.184.216.34", "2606:2800:220:1::1"],
-            Scheme::Https,
-            closed,
-            Ok(2),
-        ),
-        (
-            vec!["93.184.216.34", "10.0.0.1"],
-            Scheme::Https,
-            closed,
-            Err("10.0.0.1"),
-        ),
+        (vec!["93.184.216.34", "2606:2800:220:1::1"], Scheme::Https, closed, Ok(2)),
+        (vec!["93.184.216.34", "10.0.0.1"], Scheme::Https, closed, Err("10.0.0.1")),
         (vec!["93.184.216.34", "10.0.0.1"], Scheme::Https, private, Ok(2)),
         (vec!["169.254.169.254"], Scheme::Https, private, Err("169.254.169.254")),
         (vec!["127.0.0.1"], Scheme::Https, private, Err("127.0.0.1")),
-        (
-            vec!["::ffff:127.0.0.1"],
-            Scheme::Https,
-            private,
-            Err("::ffff:127.0.0.1"),
-        ),
+        (vec!["::ffff:127.0.0.1"], Scheme::Https, private, Err("::ffff:127.0.0.1")),
         (vec!["127.0.0.1"], Scheme::Http, here, Ok(1)),
-        (
-            vec!["127.0.0.1", "93.184.216.34"],
-            Scheme::Http,
-            here,
-            Err("93.184.216.34"),
-        ),
+        (vec!["127.0.0.1", "93.184.216.34"], Scheme::Http, here, Err("93.184.216.34")),
     ] {
         let found: Vec<_> = answers.iter().map(|text| socket(text)).collect();
         match (dial::judge(&found, scheme, reach), expected) {
@@ -206,10 +142,7 @@ async fn a_redirect_is_a_reply() {
 
 #[tokio::test]
 async fn the_deadline_holds_in_every_phase() {
-    let short = || Budget {
-        deadline: Instant::now() + Duration::from_millis(300),
-        reply_bytes: LIMIT,
-    };
+    let short = || Budget { deadline: Instant::now() + Duration::from_millis(300), reply_bytes: LIMIT };
 
     // Accepts, and says nothing to the TLS hello.
     let deaf = listener().await;
@@ -223,22 +156,12 @@ async fn the_deadline_holds_in_every_phase() {
         ("", Phase::Reply),
         ("HTTP/1.1 200 OK\r\nX-Slow: ", Phase::Reply),
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", Phase::Body),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-            Phase::Body,
-        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", Phase::Body),
     ] {
-        let server = Server::good(move |_| Act {
-            bytes: said.into(),
-            then: Then::Hang,
-        })
-        .await;
+        let server = Server::good(move |_| Act { bytes: said.into(), then: Then::Hang }).await;
         let network = server.network(NetworkOptions::default());
         let error = network.send(&sealed, &short()).await.err().unwrap();
-        assert!(
-            matches!(error, WireError::Timeout(found) if found == phase),
-            "{said:?}: {error:?}"
-        );
+        assert!(matches!(error, WireError::Timeout(found) if found == phase), "{said:?}: {error:?}");
     }
 }
 
@@ -246,41 +169,16 @@ async fn the_deadline_holds_in_every_phase() {
 async fn what_is_no_whole_reply_is_an_error() {
     for (said, expected) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "Torn"),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-            "Torn",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
-            "Torn",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nok",
-            "Encoding",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\nok",
-            "Encoding",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok",
-            "Gzip",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
-            "Head",
-        ),
-        (
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: upgrade\r\n\r\n",
-            "Upgrade",
-        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "Torn"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", "Torn"),
+        ("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nok", "Encoding"),
+        ("HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: 2\r\n\r\nok", "Encoding"),
+        ("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", "Gzip"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "Head"),
+        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: upgrade\r\n\r\n", "Upgrade"),
         ("SSH-2.0-OpenSSH_9.9\r\n", "Head"),
     ] {
-        let server = Server::good(move |_| Act {
-            bytes: said.into(),
-            then: Then::Close,
-        })
-        .await;
+        let server = Server::good(move |_| Act { bytes: said.into(), then: Then::Close }).await;
         let error = server.send(&Asked::default()).await.err().unwrap();
         let found = format!("{error:?}");
         assert!(found.starts_with(&format!("BadReply({expected}")), "{said:?}: {found}");
@@ -290,11 +188,7 @@ async fn what_is_no_whole_reply_is_an_error() {
 #[tokio::test]
 async fn a_body_that_ends_with_the_connection_is_whole_only_if_tls_says_so() {
     for (then, whole) in [(Then::Close, true), (Then::Cut, false)] {
-        let server = Server::good(move |_| Act {
-            bytes: "HTTP/1.1 200 OK\r\n\r\nall of it".into(),
-            then,
-        })
-        .await;
+        let server = Server::good(move |_| Act { bytes: "HTTP/1.1 200 OK\r\n\r\nall of it".into(), then }).await;
         let reply = server.send(&Asked::default()).await;
         match reply {
             Ok(reply) => assert!(whole && reply.body().as_ref() == b"all of it"),
@@ -324,46 +218,24 @@ async fn a_body_is_bounded_before_and_after_it_is_unpacked() {
     let twice = [gzip(b"one"), gzip(b"two")].concat();
     let mut torn = gzip(&fits);
     torn.truncate(torn.len() - 4);
-    let huge = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"
-        .as_bytes()
-        .to_vec();
+    let huge = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n".as_bytes().to_vec();
     for (what, bytes, expected) in [
         ("fits", whole("", &fits), Ok(LIMIT)),
         ("one too many", whole("", &over), Err("TooLarge")),
         ("announced only", huge, Err("TooLarge")),
         ("chunks without end", endless(), Err("TooLarge")),
         ("packed", whole("Content-Encoding: gzip\r\n", &gzip(&fits)), Ok(LIMIT)),
-        (
-            "packed in two members",
-            whole("Content-Encoding: GZIP\r\n", &twice),
-            Ok(6),
-        ),
-        (
-            "packed, one too many",
-            whole("Content-Encoding: gzip\r\n", &gzip(&over)),
-            Err("TooLarge"),
-        ),
-        (
-            "bomb",
-            whole("Content-Encoding: gzip\r\n", &gzip(&bomb)),
-            Err("TooLarge"),
-        ),
-        (
-            "packed and torn",
-            whole("Content-Encoding: gzip\r\n", &torn),
-            Err("BadReply(Gzip)"),
-        ),
+        ("packed in two members", whole("Content-Encoding: GZIP\r\n", &twice), Ok(6)),
+        ("packed, one too many", whole("Content-Encoding: gzip\r\n", &gzip(&over)), Err("TooLarge")),
+        ("bomb", whole("Content-Encoding: gzip\r\n", &gzip(&bomb)), Err("TooLarge")),
+        ("packed and torn", whole("Content-Encoding: gzip\r\n", &torn), Err("BadReply(Gzip)")),
         (
             "packed, with more behind",
             whole("Content-Encoding: gzip\r\n", &[gzip(b"one"), b"two".to_vec()].concat()),
             Err("BadReply(Gzip)"),
         ),
     ] {
-        let server = Server::good(move |_| Act {
-            bytes: bytes.clone(),
-            then: Then::Keep,
-        })
-        .await;
+        let server = Server::good(move |_| Act { bytes: bytes.clone(), then: Then::Keep }).await;
         match (server.send(&Asked::default()).await, expected) {
             (Ok(reply), Ok(n)) => {
                 assert_eq!(reply.body().len(), n, "{what}");
@@ -379,21 +251,12 @@ async fn a_body_is_bounded_before_and_after_it_is_unpacked() {
 #[tokio::test]
 async fn replies_without_a_body_are_not_unpacked() {
     for (method, said) in [
-        (
-            "HEAD",
-            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99\r\n\r\n",
-        ),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99\r\n\r\n"),
         ("GET", "HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n"),
         ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Encoding: gzip\r\n\r\n"),
     ] {
         let server = Server::good(move |_| Act::reply(said)).await;
-        let reply = server
-            .send(&Asked {
-                method,
-                ..Asked::default()
-            })
-            .await
-            .unwrap();
+        let reply = server.send(&Asked { method, ..Asked::default() }).await.unwrap();
         assert!(reply.body().is_empty(), "{said}");
     }
 }
@@ -401,23 +264,12 @@ async fn replies_without_a_body_are_not_unpacked() {
 #[tokio::test]
 async fn connections_are_shared_by_those_who_may_reach_alike() {
     let server = Server::good(|_| Act::reply(OK)).await;
-    let network = server.network(NetworkOptions {
-        allow_private: true,
-        ..NetworkOptions::default()
-    });
+    let network = server.network(NetworkOptions { allow_private: true, ..NetworkOptions::default() });
     for _ in 0..3 {
         send(&network, &Asked::default()).await.unwrap();
     }
     assert_eq!(server.connections(), 1);
-    send(
-        &network,
-        &Asked {
-            private: true,
-            ..Asked::default()
-        },
-    )
-    .await
-    .unwrap();
+    send(&network, &Asked { private: true, ..Asked::default() }).await.unwrap();
     assert_eq!(server.connections(), 2);
     assert_eq!(server.requests().len(), 4);
 }
@@ -425,81 +277,39 @@ async fn connections_are_shared_by_those_who_may_reach_alike() {
 #[tokio::test]
 async fn a_kept_connection_that_the_server_closed_is_replaced() {
     // Closed while idle.
-    let server = Server::good(|_| Act {
-        bytes: OK.into(),
-        then: Then::Close,
-    })
-    .await;
+    let server = Server::good(|_| Act { bytes: OK.into(), then: Then::Close }).await;
     let network = server.network(NetworkOptions::default());
     for n in 1..=3 {
-        let reply = send(
-            &network,
-            &Asked {
-                method: "POST",
-                ..Asked::default()
-            },
-        )
-        .await
-        .unwrap();
+        let reply = send(&network, &Asked { method: "POST", ..Asked::default() }).await.unwrap();
         assert_eq!(reply.status(), StatusCode::OK);
         assert_eq!(server.connections(), n);
     }
 
     // Closed when the request was already on its way: it may have been read, so another attempt is not ours to make.
-    let server = Server::good(|n| {
-        if n == 2 {
-            Act {
-                bytes: vec![],
-                then: Then::Close,
-            }
-        } else {
-            Act::reply(OK)
-        }
-    })
-    .await;
+    let server = Server::good(|n| if n == 2 { Act { bytes: vec![], then: Then::Close } } else { Act::reply(OK) }).await;
     let network = server.network(NetworkOptions::default());
     send(&network, &Asked::default()).await.unwrap();
     let error = send(&network, &Asked::default()).await.err().unwrap();
-    assert!(
-        matches!(error, WireError::Unreachable(Unreachable::Closed(_))),
-        "{error:?}"
-    );
+    assert!(matches!(error, WireError::Unreachable(Unreachable::Closed(_))), "{error:?}");
     assert_eq!(server.requests().len(), 2);
 
     // Nor on a fresh connection.
-    let server = Server::good(|_| Act {
-        bytes: vec![],
-        then: Then::Close,
-    })
-    .await;
+    let server = Server::good(|_| Act { bytes: vec![], then: Then::Close }).await;
     let error = server.send(&Asked::default()).await.err().unwrap();
-    assert!(
-        matches!(error, WireError::Unreachable(Unreachable::Closed(_))),
-        "{error:?}"
-    );
+    assert!(matches!(error, WireError::Unreachable(Unreachable::Closed(_))), "{error:?}");
     assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn a_reply_that_was_given_up_does_not_answer_the_next_request() {
     let server = Server::good(|n| {
-        let body = if n == 1 {
-            vec![b'x'; LIMIT + 1]
-        } else {
-            b"second".to_vec()
-        };
-        Act {
-            bytes: whole("", &body),
-            then: Then::Keep,
-        }
+        let body = if n == 1 { vec![b'x'; LIMIT + 1] } else { b"second".to_vec() };
+        Act { bytes: whole("", &body), then: Then::Keep }
     })
     .await;
     let network = server.network(NetworkOptions::default());
     assert!(send(&network, &Asked::default()).await.is_err());
-    assert_eq!(
-        send(&network, &Asked::default()).await.unwrap().body().as_ref(),
-        b"second"
-    );
+    assert_eq!(send(&network, &Asked::default()).await.unwrap().body().as_ref(), b"second");
     assert_eq!(server.connections(), 2);
 }
 
@@ -511,10 +321,7 @@ async fn nobody_there_is_unreachable() {
     drop(gone);
     let network = server.network_at(address, NetworkOptions::default());
     let error = send(&network, &Asked::default()).await.err().unwrap();
-    assert!(
-        matches!(error, WireError::Unreachable(Unreachable::Connect(_))),
-        "{error:?}"
-    );
+    assert!(matches!(error, WireError::Unreachable(Unreachable::Connect(_))), "{error:?}");
 }
 
 #[tokio::test]
@@ -522,16 +329,10 @@ async fn an_address_that_does_not_answer_makes_way_for_the_next() {
     let (gone, there) = (listener().await, listener().await);
     let found = [gone.local_addr().unwrap(), there.local_addr().unwrap()];
     drop(gone);
-    let here = Reach {
-        private: false,
-        loopback: true,
-    };
+    let here = Reach { private: false, loopback: true };
     let targets = dial::judge(&found, Scheme::Https, here).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
-    assert_eq!(
-        dial::connect(&targets, deadline).await.unwrap().peer_addr().unwrap(),
-        found[1]
-    );
+    assert_eq!(dial::connect(&targets, deadline).await.unwrap().peer_addr().unwrap(), found[1]);
 }
 
 #[test]
@@ -539,23 +340,15 @@ fn certificates_are_read_from_pem() {
     let authority = authority();
     let pem = format!("# ours\n{}{}", authority.pem(), authority.pem());
     assert_eq!(NetworkOptions::roots_from_pem(pem.as_bytes()).unwrap().len(), 2);
-    assert!(matches!(
-        NetworkOptions::roots_from_pem(b"hello"),
-        Err(NetworkError::NoCertificate)
-    ));
-    let broken = NetworkOptions {
-        extra_roots: vec![CertificateDer::from(b"no".to_vec())],
-        ..NetworkOptions::default()
-    };
+    assert!(matches!(NetworkOptions::roots_from_pem(b"hello"), Err(NetworkError::NoCertificate)));
+    let broken =
+        NetworkOptions { extra_roots: vec![CertificateDer::from(b"no".to_vec())], ..NetworkOptions::default() };
     assert!(matches!(Network::new(broken), Err(NetworkError::Root(_))));
 }
 
 #[tokio::test]
 async fn a_mock_sees_the_request_decoded() {
-    let asked = Asked {
-        url: "https://api.example.com/v1/a%20b?q=x%26y",
-        ..Asked::default()
-    };
+    let asked = Asked { url: "https://api.example.com/v1/a%20b?q=x%26y", ..Asked::default() };
     let request = Request::view(&asked.sealed().await);
     assert_eq!(request.segments, ["v1", "a b"]);
     assert_eq!(request.query, [("q".to_owned(), "x&y".to_owned())]);
@@ -572,12 +365,7 @@ fn whole(fields: &str, body: &[u8]) -> Vec<u8> {
 
 fn endless() -> Vec<u8> {
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
-    [
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-        &chunk.repeat(64),
-    ]
-    .concat()
-    .into_bytes()
+    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", &chunk.repeat(64)].concat().into_bytes()
 }
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
@@ -592,18 +380,12 @@ async fn listener() -> TcpListener {
 }
 
 async fn send(network: &Network, asked: &Asked<'_>) -> Result<RawReply, WireError> {
-    let budget = Budget {
-        deadline: Instant::now() + Duration::from_secs(10),
-        reply_bytes: LIMIT,
-    };
+    let budget = Budget { deadline: Instant::now() + Duration::from_secs(10), reply_bytes: LIMIT };
     network.send(&asked.sealed().await, &budget).await
 }
 
 fn options(server: &Server) -> NetworkOptions {
-    NetworkOptions {
-        extra_roots: vec![server.root.clone()],
-        ..NetworkOptions::default()
-    }
+    NetworkOptions { extra_roots: vec![server.root.clone()], ..NetworkOptions::default() }
 }
 
 /// What a server does with one request.
@@ -623,10 +405,7 @@ enum Then {
 
 impl Act {
     fn reply(text: &str) -> Self {
-        Self {
-            bytes: text.into(),
-            then: Then::Keep,
-        }
+        Self { bytes: text.into(), then: Then::Keep }
     }
 }
 
@@ -704,11 +483,7 @@ impl Server {
 
     fn network_at(&self, address: SocketAddr, more: NetworkOptions) -> Network {
         let pins = [(DnsName::parse(NAME).unwrap(), address)];
-        let options = NetworkOptions {
-            extra_roots: vec![self.root.clone()],
-            resolve: pins.into(),
-            ..more
-        };
+        let options = NetworkOptions { extra_roots: vec![self.root.clone()], resolve: pins.into(), ..more };
         Network::new(options).unwrap()
     }
 
@@ -774,16 +549,8 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
 fn tls(certificate: Certificate) -> (CertificateDer<'static>, Arc<rustls::ServerConfig>) {
     let published = authority();
     let other = authority();
-    let signing = if certificate == Certificate::OtherAuthority {
-        &other
-    } else {
-        &published
-    };
-    let name = if certificate == Certificate::OtherName {
-        "other.example.com"
-    } else {
-        NAME
-    };
+    let signing = if certificate == Certificate::OtherAuthority { &other } else { &published };
+    let name = if certificate == Certificate::OtherName { "other.example.com" } else { NAME };
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     if certificate == Certificate::Expired {
@@ -796,10 +563,7 @@ fn tls(certificate: Certificate) -> (CertificateDer<'static>, Arc<rustls::Server
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )
+        .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
         .unwrap();
     (published.der().clone(), Arc::new(config))
 }

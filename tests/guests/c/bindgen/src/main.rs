@@ -17,15 +17,11 @@ fn main() -> Result<()> {
 
 fn write(wit: &Path, world: &str, out: &Path) -> Result<()> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve
-        .push_path(wit)
-        .with_context(|| format!("cannot read {}", wit.display()))?;
+    let (package, _) = resolve.push_path(wit).with_context(|| format!("cannot read {}", wit.display()))?;
     let world = resolve.select_world(&[package], Some(world))?;
 
     let mut files = Files::default();
-    wit_bindgen_c::Opts::default()
-        .build()
-        .generate(&mut resolve, world, &mut files)?;
+    wit_bindgen_c::Opts::default().build().generate(&mut resolve, world, &mut files)?;
 
     fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     for (name, bytes) in files.iter() {

@@ -1,13 +1,6 @@
 //! What the `entra_` tools promise, with a stand-in for Microsoft Graph.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test stops where it is wrong"
-)]
-
-use identity::TOOLS;
+use super::TOOLS;
 use nexus_shard::serde_json::{Value, json};
 use nexus_shard::testing::{Fake, Seen, reply};
 use nexus_shard::{RawRequest, Refusal, Reply, ToolError};
