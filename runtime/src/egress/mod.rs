@@ -39,6 +39,12 @@ pub struct Door {
     paces: Paces,
 }
 
+/// What an attempt begins with.
+enum Step {
+    Seal(Permit),
+    Send(Sealed),
+}
+
 /// What to do once an attempt is on record.
 enum Next {
     Answer,
@@ -96,54 +102,57 @@ impl Door {
 
     async fn send(&self, caller: &Caller, permit: Permit) -> Result<Released<CleanReply>, Refusal> {
         let plan = Plan::permitted(&permit);
-        let mut sealed = None;
-        let mut permit = Some(permit);
+        let mut step = Step::Seal(permit);
+        let mut attempt = 1;
         let mut renewed = false;
-        for attempt in 1.. {
+        loop {
             let started = Instant::now();
             let entry = self.ask(caller, plan.crossing()).await?;
-            let sealed_now = match (permit.take(), sealed.take()) {
-                (_, Some(sealed)) => Ok(sealed),
-                (Some(permit), None) => self.seal(caller, permit).await,
-                (None, None) => Err(Refusal::Cancelled),
-            };
-            let sealed_now: Sealed = match sealed_now {
-                Ok(sealed) => sealed,
+            let (clean, next) = match self.step(caller, step, attempt, renewed).await {
+                Ok(stepped) => stepped,
                 Err(refusal) => return Err(self.refuse(caller, entry, &plan, refusal, started).await),
             };
-            let sent = match self.attempt(caller, &sealed_now).await {
-                Ok(sent) => sent,
-                Err(refusal) => return Err(self.refuse(caller, entry, &plan, refusal, started).await),
-            };
-            let keep = sealed_now.permit().and_then(|permit| permit.grant().keep.clone());
-            let next = self.next(caller, sealed_now, &sent, attempt, renewed);
-            let clean = sent.map_err(Refusal::from).and_then(|raw| Ok(self.scrubber.reply(raw, keep.as_deref())?));
-            match (clean, next) {
-                (Ok(reply), next) => {
+            let ended = match clean {
+                Ok(reply) => {
                     let (bytes, redactions) = (reply.body.len(), reply.redactions.count());
                     caller.crossed(plan.released(reply.status, bytes, redactions, started.elapsed()));
                     let facts = record::facts(&reply);
-                    let released = entry.close(Ending::Release { facts }, reply).await?;
-                    match next {
-                        Next::Answer => return Ok(released),
-                        Next::Renewed(again) => (permit, renewed) = (Some(again), true),
-                        Next::After(pause, again) => {
-                            tokio::time::sleep(pause).await;
-                            sealed = Some(again);
-                        }
-                    }
+                    Ok(entry.close(Ending::Release { facts }, reply).await?)
                 }
-                (Err(refusal), Next::After(pause, again)) => {
-                    self.refuse(caller, entry, &plan, refusal, started).await;
+                Err(refusal) => Err(self.refuse(caller, entry, &plan, refusal, started).await),
+            };
+            step = match next {
+                Next::Answer => return ended,
+                Next::Renewed(permit) => {
+                    renewed = true;
+                    Step::Seal(permit)
+                }
+                Next::After(pause, sealed) => {
                     tokio::time::sleep(pause).await;
-                    sealed = Some(again);
+                    Step::Send(sealed)
                 }
-                (Err(refusal), Next::Answer | Next::Renewed(_)) => {
-                    return Err(self.refuse(caller, entry, &plan, refusal, started).await);
-                }
-            }
+            };
+            attempt += 1;
         }
-        Err(Refusal::Cancelled)
+    }
+
+    /// One attempt: its reply without secrets, and what to do once that is on record.
+    async fn step(
+        &self,
+        caller: &Caller,
+        step: Step,
+        attempt: u32,
+        renewed: bool,
+    ) -> Result<(Result<CleanReply, Refusal>, Next), Refusal> {
+        let sealed = match step {
+            Step::Seal(permit) => self.seal(caller, permit).await?,
+            Step::Send(sealed) => sealed,
+        };
+        let sent = self.attempt(caller, &sealed).await?;
+        let keep = sealed.permit().and_then(|permit| permit.grant().keep.clone());
+        let next = self.next(caller, sealed, &sent, attempt, renewed);
+        let clean = sent.map_err(Refusal::from).and_then(|raw| Ok(self.scrubber.reply(raw, keep.as_deref())?));
+        Ok((clean, next))
     }
 
     /// Sends it when it is its turn, unless its destination has failed so often that it is left alone for now.
