@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::settings::Settings;
 use super::{Common, start};
-use crate::mcp::{self, HttpOptions};
+use crate::mcp::{self, HttpError, HttpOptions};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -51,7 +51,10 @@ impl Serve {
             let ready = |address: SocketAddr| {
                 tracing::info!(source, tools, "serving MCP at http://{address}/mcp");
             };
-            mcp::serve_http(host.clone(), options, stop, ready).await.map_err(|error| Exit::resource(&error))
+            mcp::serve_http(host.clone(), options, stop, ready).await.map_err(|error| match error {
+                HttpError::Unauthenticated(_) => Exit::settings(&error),
+                HttpError::Bind { .. } | HttpError::Serve(_) => Exit::resource(&error),
+            })
         };
         start::stop(&host).await;
         served.map(|()| ExitCode::SUCCESS)
