@@ -6,18 +6,18 @@
 pub mod names;
 pub mod tool;
 
-pub mod audit;
-pub mod egress;
 pub mod outbound;
 pub mod policy;
-pub mod redact;
-pub mod refusal;
 pub mod secrets;
 pub mod wire;
+pub mod redact;
+pub mod audit;
+pub mod refusal;
+pub mod egress;
 
-pub mod call;
-pub mod cli;
 pub mod manifest;
-pub mod mcp;
-pub mod router;
 pub mod shard;
+pub mod router;
+pub mod call;
+pub mod mcp;
+pub mod cli;
