@@ -5,7 +5,6 @@
 
 mod answer;
 mod documents;
-
 mod who;
 
 pub use answer::{Answer, Asked, Done, Fault, Good};
@@ -21,7 +20,7 @@ use tokio::sync::RwLock;
 use tokio::time::Instant;
 
 use crate::audit::{self, Crossing, Digest, Ending, Entry, Event, Facts, Note, Scrubbed, Subject};
-use crate::egress::{Caller, Door};
+use crate::egress::{Caller, Crossed, Door};
 use crate::names::ToolName;
 use crate::refusal::story;
 use crate::router::{Route, Router};
@@ -105,7 +104,7 @@ impl Host {
         arguments: &String,
         subject: Arc<Subject>,
         entry: &Entry,
-        crossings: &mut Vec<crate::egress::Crossed>,
+        crossings: &mut Vec<Crossed>,
     ) -> Result<Good, Fault> {
         let problems = route.problems(&asked.arguments);
         if !problems.is_empty() {
@@ -164,13 +163,7 @@ impl Host {
         Ok(Good::Done(Done::new(output, redactions)))
     }
 
-    async fn close(
-        &self,
-        tool: String,
-        entry: Entry,
-        result: Result<Good, Fault>,
-        crossings: Vec<crate::egress::Crossed>,
-    ) -> Answer {
+    async fn close(&self, tool: String, entry: Entry, result: Result<Good, Fault>, crossings: Vec<Crossed>) -> Answer {
         let ending = ending(&result);
         match entry.close(ending, result).await {
             Ok(released) => {
@@ -187,12 +180,9 @@ impl Host {
     /// A tool that nobody has is on record too: somebody tried.
     async fn unknown(&self, asked: Asked) -> Answer {
         let subject = Subject {
-            mock_mode: Some(self.source() == Source::Mock),
-            principal: Some(Scrubbed::already_scrubbed(asked.principal.as_str().to_owned())),
-            client: asked.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
             // The name is anybody's text: it is recorded only where it could be a tool's.
             tool: ToolName::parse(&asked.tool).ok().filter(|name| self.door.clean_text(name.as_str()) == name.as_str()),
-            ..Subject::default()
+            ..self.asker(asked.principal, asked.client.as_ref())
         };
         let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code: "unknown-tool" }) };
         match self.door.ledger().note(note).await {
@@ -205,20 +195,23 @@ impl Host {
     }
 
     fn subject(&self, route: &Route, asked: &Asked) -> Subject {
+        let category = match route.tool.category {
+            Category::Read => audit::Category::Read,
+            Category::Audit => audit::Category::Audit,
+            Category::Report => audit::Category::Report,
+            Category::Write => audit::Category::Write,
+        };
+        let asker = self.asker(asked.principal, asked.client.as_ref());
+        Subject { tool: Some(route.tool.name.clone()), ..asked_of(&route.shard, category, asker) }
+    }
+
+    /// Who asks, and whether of the real systems: what every line of a call says.
+    fn asker(&self, principal: Principal, client: Option<&ClientName>) -> Subject {
         Subject {
-            shard: Some(route.shard.manifest.name.clone()),
-            tool: Some(route.tool.name.clone()),
-            category: Some(match route.tool.category {
-                Category::Read => audit::Category::Read,
-                Category::Audit => audit::Category::Audit,
-                Category::Report => audit::Category::Report,
-                Category::Write => audit::Category::Write,
-            }),
             mock_mode: Some(self.source() == Source::Mock),
-            principal: Some(Scrubbed::already_scrubbed(asked.principal.as_str().to_owned())),
-            client: asked.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
-            component: Some(Digest::from_bytes(route.shard.digest.to_bytes())),
-            lock: None,
+            principal: Some(Scrubbed::already_scrubbed(principal.as_str().to_owned())),
+            client: client.map(|client| client.scrubbed(self.door.scrubber())),
+            ..Subject::default()
         }
     }
 
@@ -227,13 +220,22 @@ impl Host {
         tool: String,
         result: Result<Good, Fault>,
         position: Option<audit::Position>,
-        crossings: Vec<crate::egress::Crossed>,
+        crossings: Vec<Crossed>,
     ) -> Answer {
         let as_of = match self.clock {
             Clock::Real => Timestamp::now(),
             Clock::Fixed(now) => now,
         };
         Answer { tool, result, position, source: self.source(), as_of, crossings }
+    }
+}
+
+fn asked_of(shard: &Shard, category: audit::Category, asker: Subject) -> Subject {
+    Subject {
+        shard: Some(shard.manifest.name.clone()),
+        category: Some(category),
+        component: Some(Digest::from_bytes(shard.digest.to_bytes())),
+        ..asker
     }
 }
 
@@ -250,8 +252,7 @@ fn ending(result: &Result<Good, Fault>) -> Ending {
             },
         },
         Ok(Good::InputRequired(_)) => Ending::Release { facts: Facts { complete: Some(false), ..Facts::default() } },
-        Err(fault) if fault.is_refusal() => Ending::Refuse { code: fault.code(), facts: Facts::default() },
-        Err(fault) => Ending::Fail { code: fault.code(), message: fault.recorded(), facts: Facts::default() },
+        Err(fault) => fault.ending(),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{ClientName, Principal};
-use crate::audit::{Position, Scrubbed};
+use crate::audit::{Ending, Facts, Position, Scrubbed};
 use crate::egress::{Crossed, Progress};
 use crate::tool::{Content, InputRequired, Output, Resumed};
 use crate::wire::Source;
@@ -94,8 +94,18 @@ impl Fault {
         }
     }
 
+    /// As the ledger has it.
+    pub(super) fn ending(&self) -> Ending {
+        let facts = Facts::default();
+        if self.is_refusal() {
+            Ending::Refuse { code: self.code(), facts }
+        } else {
+            Ending::Fail { code: self.code(), message: self.recorded(), facts }
+        }
+    }
+
     /// Whether we said no, rather than something going wrong.
-    pub(super) fn is_refusal(&self) -> bool {
+    fn is_refusal(&self) -> bool {
         match self {
             Self::UnknownTool | Self::NotFound | Self::InvalidArguments(_) | Self::Busy | Self::Unrecorded => true,
             Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputMisfit => false,
@@ -104,7 +114,7 @@ impl Fault {
     }
 
     /// What the ledger keeps of the text: nothing of a tool's own, which may name a person.
-    pub(super) fn recorded(&self) -> Option<Scrubbed> {
+    fn recorded(&self) -> Option<Scrubbed> {
         match self {
             Self::Tool { .. } | Self::InvalidArguments(_) => None,
             Self::UnknownTool

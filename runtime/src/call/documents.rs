@@ -5,12 +5,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClientName, Fault, Host, Principal};
-use crate::audit::{self, Crossing, Ending, Event, Facts, Note, Scrubbed, Subject};
+use super::{ClientName, Fault, Host, Principal, asked_of};
+use crate::audit::{self, Crossing, Ending, Event, Facts, Note, Scrubbed};
 use crate::egress::Caller;
 use crate::shard::{Failure, Shard};
 use crate::tool::{Body, Document, Message, PromptError};
-use crate::wire::Source;
 
 /// Who asks for a prompt or a document.
 pub struct Reader {
@@ -71,12 +70,7 @@ impl Host {
 
     /// Somebody tried: that is on record too. The name is anybody's text and is not.
     async fn unknown_document(&self, reader: &Reader, code: &'static str) -> Fault {
-        let subject = Subject {
-            mock_mode: Some(self.source() == Source::Mock),
-            principal: Some(Scrubbed::already_scrubbed(reader.principal.as_str().to_owned())),
-            client: reader.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
-            ..Subject::default()
-        };
+        let subject = self.asker(reader.principal, reader.client.as_ref());
         let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code }) };
         match self.door.ledger().note(note).await {
             Ok(_) => Fault::NotFound,
@@ -93,15 +87,8 @@ impl Host {
         run: impl AsyncFnOnce(&Arc<Caller>) -> Result<Result<T, Fault>, Failure>,
     ) -> Result<T, Fault> {
         let _under_way = self.under_way.read().await;
-        let subject = Arc::new(Subject {
-            shard: Some(shard.manifest.name.clone()),
-            category: Some(audit::Category::Read),
-            mock_mode: Some(self.source() == Source::Mock),
-            principal: Some(Scrubbed::already_scrubbed(reader.principal.as_str().to_owned())),
-            client: reader.client.as_ref().map(|client| client.scrubbed(self.door.scrubber())),
-            component: Some(audit::Digest::from_bytes(shard.digest.to_bytes())),
-            ..Subject::default()
-        });
+        let asker = self.asker(reader.principal, reader.client.as_ref());
+        let subject = Arc::new(asked_of(shard, audit::Category::Read, asker));
         let asked = audit::Asked {
             what: Crossing::Call,
             parent: None,
@@ -128,8 +115,7 @@ impl Host {
         };
         let ending = match &result {
             Ok(_) => Ending::Release { facts: Facts::default() },
-            Err(fault) if fault.is_refusal() => Ending::Refuse { code: fault.code(), facts: Facts::default() },
-            Err(fault) => Ending::Fail { code: fault.code(), message: fault.recorded(), facts: Facts::default() },
+            Err(fault) => fault.ending(),
         };
         entry.close(ending, result).await.map_err(unrecorded)?.into_inner()
     }
