@@ -104,7 +104,8 @@ fn guest(bench: &mut Criterion, runtime: &Runtime) {
     bench.bench_function("guest: fresh instance, one small call", |b| {
         b.to_async(runtime).iter(async || {
             let caller = Arc::new(Caller::nobody(shard.rights.clone()));
-            let context = CallContext { call_id: String::new(), remaining_ms: 1000, resumed: None };
+            let context =
+                CallContext { call_id: String::new(), remaining_ms: 1000, settings: Vec::new(), resumed: None };
             shard.call(&door, &caller, &tool, &arguments, context).await.unwrap().unwrap()
         });
     });

@@ -126,6 +126,13 @@ impl Host {
         let context = CallContext {
             call_id: entry.event_id().to_string(),
             remaining_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            settings: route
+                .shard
+                .manifest
+                .settings
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.clone()))
+                .collect(),
             resumed: asked.resumed.clone(),
         };
         let ended = route.shard.call(&self.door, &caller, &route.tool.name, arguments, context).await;

@@ -38,6 +38,8 @@ pub struct Settings {
     pub network: Network,
     /// Values for `{setting:NAME}`.
     pub values: BTreeMap<SettingName, String>,
+    /// The same for the mock world; empty in live mode.
+    pub mock_values: BTreeMap<SettingName, String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -172,12 +174,14 @@ impl Settings {
         };
         let ledger = flags.ledger.or_else(|| variable("AUDIT_LOG_FILE").map(PathBuf::from).map(from_base));
         let or_default = |path: Option<PathBuf>, default: &str| from_base(path.unwrap_or_else(|| default.into()));
+        let data = from_base(read.mock_upstreams.data);
         Ok(Self {
             mock,
+            mock_values: if mock { mock_values(&data.join("settings.toml"))? } else { BTreeMap::new() },
             shards,
             disabled: read.disabled,
             mock_upstreams: MockUpstreams {
-                data: from_base(read.mock_upstreams.data),
+                data,
                 overlays: read.mock_upstreams.overlays.into_iter().map(from_base).collect(),
                 ..read.mock_upstreams
             },
@@ -253,6 +257,16 @@ fn secret_file(name: &SettingName, file: &Path) -> Result<String, SettingsError>
         return Err(SettingsError::SecretOpen { name: name.clone(), file: file.to_owned() });
     }
     Ok(fs::read_to_string(file).map_err(unreadable)?.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The settings of the mock world, which need not have any.
+fn mock_values(file: &Path) -> Result<BTreeMap<SettingName, String>, SettingsError> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => return Err(SettingsError::Read { file: file.to_owned(), source }),
+    };
+    toml::from_str(&text).map_err(|error| SettingsError::Parse { problem: error.to_string(), file: file.to_owned() })
 }
 
 /// The file named, which must exist; or `nexus.toml` in the working directory, which need not.

@@ -169,9 +169,14 @@ fn vault(settings: &Settings, manifest: &Manifest) -> Result<Vault, SettingsErro
 }
 
 impl Values for Settings {
-    /// Mock mode needs no settings: a stand-in takes the place of one that is not there, visibly.
+    /// In mock mode those of the mock world go first: its upstreams know no others.
     fn value(&self, name: &SettingName) -> Option<String> {
-        let stand_in = || format!("mock-{}", name.as_str().to_ascii_lowercase().replace('_', "-"));
-        Settings::value(self, name).or_else(|| self.mock.then(stand_in))
+        let mock = self.mock_values.get(name).filter(|_| self.mock);
+        mock.cloned().or_else(|| Settings::value(self, name))
+    }
+
+    /// Mock mode needs no settings: a stand-in takes the place of one that is not there, visibly.
+    fn stand_in(&self, name: &SettingName) -> Option<String> {
+        self.mock.then(|| format!("mock-{}", name.as_str().to_ascii_lowercase().replace('_', "-")))
     }
 }

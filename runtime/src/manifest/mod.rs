@@ -32,6 +32,8 @@ pub struct Manifest {
     pub egress: Vec<EgressGrant>,
     pub credentials: BTreeMap<CredentialName, CredentialKind>,
     pub limits: Limits,
+    /// The operator's values that the shard may read.
+    pub settings: BTreeMap<SettingName, String>,
     /// Whether the component's own prompts are offered to clients.
     pub prompts: bool,
     /// Whether its documents are.
@@ -51,7 +53,13 @@ pub enum ManifestError {
 
 /// Where `{setting:NAME}` takes its value.
 pub trait Values {
+    /// What was set.
     fn value(&self, name: &SettingName) -> Option<String>;
+
+    /// What takes the place of a value that neither the operator set nor the manifest has a default for.
+    fn stand_in(&self, _name: &SettingName) -> Option<String> {
+        None
+    }
 }
 
 impl Manifest {
@@ -63,6 +71,6 @@ impl Manifest {
 
     /// `file` names the manifest in errors, and its folder is where `component` is.
     pub fn parse(text: &str, file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
-        raw::Reader { text, file, values }.read()
+        raw::Reader::new(text, file, values).read()
     }
 }

@@ -26,6 +26,8 @@ struct File {
     #[serde(default)]
     credential: BTreeMap<CredentialName, Spanned<CredentialTable>>,
     #[serde(default)]
+    setting: BTreeMap<SettingName, Spanned<SettingTable>>,
+    #[serde(default)]
     limits: LimitsTable,
     prompts: Option<Nothing>,
     resources: Option<Nothing>,
@@ -43,6 +45,12 @@ struct ShardTable {
     version: String,
     component: Spanned<String>,
     tools_prefix: Spanned<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingTable {
+    default: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -105,18 +113,50 @@ const MAX_DEADLINE: Duration = Duration::from_secs(600);
 const MAX_EGRESS_CALLS: u32 = 10_000;
 const MAX_BYTES: usize = 64 << 20;
 
+/// Bytes of a setting that a shard reads.
+const MAX_SETTING: usize = 1024;
+
+/// Whether a variable of this name is likely to hold what must not leave the vault: a manifest could otherwise read any
+/// secret of the environment.
+fn names_a_secret(name: &SettingName) -> bool {
+    const WORDS: [&str; 12] = [
+        "AUTH",
+        "COOKIE",
+        "CREDENTIAL",
+        "CREDENTIALS",
+        "KEY",
+        "PASSPHRASE",
+        "PASSWD",
+        "PASSWORD",
+        "PAT",
+        "PWD",
+        "SECRET",
+        "TOKEN",
+    ];
+    name.as_str().split('_').any(|word| WORDS.contains(&word))
+}
+
 type Span = std::ops::Range<usize>;
 
 pub(super) struct Reader<'a> {
     pub text: &'a str,
     pub file: &'a Path,
     pub values: &'a dyn Values,
+    defaults: BTreeMap<SettingName, String>,
 }
 
-impl Reader<'_> {
-    pub(super) fn read(self) -> Result<Manifest, ManifestError> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(text: &'a str, file: &'a Path, values: &'a dyn Values) -> Self {
+        Self { text, file, values, defaults: BTreeMap::new() }
+    }
+
+    pub(super) fn read(mut self) -> Result<Manifest, ManifestError> {
         let read: File = toml::from_str(self.text)
             .map_err(|error| self.bad(error.span().unwrap_or_default(), error.message().to_owned()))?;
+        let default = |(name, table): (&SettingName, &Spanned<SettingTable>)| {
+            table.get_ref().default.clone().map(|default| (name.clone(), default))
+        };
+        self.defaults = read.setting.iter().filter_map(default).collect();
         let shard = read.shard;
         let tools_prefix = self.prefixes(&shard.tools_prefix)?;
         let component = self.component(&shard.component)?;
@@ -132,6 +172,7 @@ impl Reader<'_> {
             egress,
             credentials,
             limits: self.limits(&read.limits)?,
+            settings: self.settings(&read.setting)?,
             prompts: read.prompts.is_some(),
             resources: read.resources.is_some(),
         })
@@ -295,6 +336,37 @@ impl Reader<'_> {
         })
     }
 
+    /// What the shard may read. A value is one line of text, and may be empty only if the manifest says so.
+    fn settings(
+        &self,
+        tables: &BTreeMap<SettingName, Spanned<SettingTable>>,
+    ) -> Result<BTreeMap<SettingName, String>, ManifestError> {
+        let setting = |(name, table): (&SettingName, &Spanned<SettingTable>)| {
+            let value = self.value(&format!("[setting.{name}]"), name, &table.span())?;
+            if value.len() > MAX_SETTING || value.chars().any(char::is_control) {
+                let problem = format!("setting {name}: expected one line, at most {MAX_SETTING} bytes");
+                return Err(self.bad(table.span(), problem));
+            }
+            Ok((name.clone(), value))
+        };
+        tables.iter().map(setting).collect()
+    }
+
+    /// The operator's value, else the manifest's own.
+    fn value(&self, key: &str, name: &SettingName, span: &Span) -> Result<String, ManifestError> {
+        if names_a_secret(name) {
+            let problem = format!("setting {name} is called like a secret: settings are shown, and shards read them");
+            return Err(self.bad(span.clone(), problem));
+        }
+        let value = self.values.value(name).or_else(|| self.defaults.get(name).cloned());
+        value.or_else(|| self.values.stand_in(name)).ok_or_else(|| ManifestError::Unset {
+            file: self.file.to_owned(),
+            line: self.line(span),
+            key: key.into(),
+            name: name.clone(),
+        })
+    }
+
     fn limits(&self, table: &LimitsTable) -> Result<Limits, ManifestError> {
         let default = Limits::default();
         let size = |key: &str, text: &Option<Spanned<String>>, default: usize, most: usize| match text {
@@ -350,10 +422,7 @@ impl Reader<'_> {
                 return Err(self.bad(span.clone(), format!("{key} {text:?}: {OPEN} is not closed by }}")));
             };
             let name = SettingName::parse(name).map_err(|error| self.bad(span.clone(), error.to_string()))?;
-            let Some(value) = self.values.value(&name) else {
-                let (file, line) = (self.file.to_owned(), self.line(span));
-                return Err(ManifestError::Unset { file, line, key: key.into(), name });
-            };
+            let value = self.value(key, &name, span)?;
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
             if value.is_empty() || !value.bytes().all(plain) || value.contains("..") || value == "." {
                 let problem = format!("setting {name}: expected letters, digits, '.', '-' and '_' only");

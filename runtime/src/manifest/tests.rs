@@ -90,6 +90,46 @@ fn an_error_names_file_line_found_and_accepted() {
 }
 
 #[test]
+fn a_shard_reads_the_settings_that_its_manifest_names() {
+    for (table, expected) in [
+        ("[setting.TENANT]", Ok("contoso")),
+        ("[setting.TENANT]\ndefault = \"fabrikam\"", Ok("contoso")),
+        ("[setting.REGION]\ndefault = \"eu-1\"", Ok("eu-1")),
+        ("[setting.REGION]\ndefault = \"\"", Ok("")),
+        ("[setting.REGION]", Err("needs the setting REGION")),
+        ("[setting.REGION]\ndefault = \"two\\nlines\"", Err("one line")),
+        ("[setting.REGION]\nvalue = \"eu-1\"", Err("expected `default`")),
+        ("[setting.region]\ndefault = \"eu-1\"", Err("[A-Z]")),
+    ] {
+        let read = check(&format!("{GOOD}\n{table}\n"));
+        match expected {
+            Ok(value) => assert_eq!(read.expect(table).settings.values().collect::<Vec<_>>(), [value]),
+            Err(says) => assert!(read.expect_err(table).to_string().contains(says), "{table}"),
+        }
+    }
+}
+
+#[test]
+fn a_default_serves_the_manifest_too() {
+    let text = GOOD.replacen("{setting:TENANT}/{id}", "{setting:REGION}/{id}", 1);
+    let manifest = check(&format!("{text}\n[setting.REGION]\ndefault = \"eu-1\"\n")).unwrap();
+    assert_eq!(manifest.egress[0].paths[1].to_string(), "/v1.0/eu-1/{id}");
+    // An empty one says that the shard does without; a path cannot.
+    let error = check(&format!("{text}\n[setting.REGION]\ndefault = \"\"\n")).unwrap_err();
+    assert!(error.to_string().contains("letters, digits"), "{error}");
+}
+
+#[test]
+fn a_manifest_cannot_read_a_secret_as_a_setting() {
+    for name in ["CLIENT_SECRET", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "AD_PASSWORD"] {
+        let shown = check(&format!("{GOOD}\n[setting.{name}]\ndefault = \"\"\n")).unwrap_err().to_string();
+        assert!(shown.contains("called like a secret"), "{shown}");
+        let sent = check(&GOOD.replacen("graph.microsoft.com", &format!("{{setting:{name}}}.evil.test"), 1));
+        assert!(sent.unwrap_err().to_string().contains("called like a secret"), "{name}");
+    }
+}
+
+#[test]
 fn a_secret_written_into_a_manifest_is_refused_and_not_repeated() {
     let text = check(&GOOD.replacen("secret:CLIENT_SECRET", "hunter2hunter2", 1)).unwrap_err().to_string();
     assert!(!text.contains("hunter2"), "{text}");

@@ -111,6 +111,8 @@ pub enum BadTool {
 pub struct CallContext {
     pub call_id: String,
     pub remaining_ms: u64,
+    /// Names and values, sorted.
+    pub settings: Vec<(String, String)>,
     pub resumed: Option<Resumed>,
 }
 

@@ -34,6 +34,7 @@ pub struct Call {
     pub(crate) host: Host,
     pub(crate) id: String,
     pub(crate) remaining: Duration,
+    pub(crate) settings: Vec<(String, String)>,
     pub(crate) resumed: Option<Resumed>,
 }
 
@@ -46,6 +47,17 @@ impl Call {
     /// How long the call had, when it began, until the host ends it.
     pub fn remaining(&self) -> Duration {
         self.remaining
+    }
+
+    /// A value of the operator's, by the name that the manifest declares in `[setting.NAME]`. One that is empty or not
+    /// declared is an error that says what to set.
+    pub fn setting(&self, name: &str) -> Result<&str, ToolError> {
+        let value = self.settings.iter().find(|(set, value)| set == name && !value.is_empty());
+        value.map(|(_, value)| value.as_str()).ok_or_else(|| {
+            ToolError::refused(format!(
+                "the setting {name} is needed for this and is not set: the operator must give it"
+            ))
+        })
     }
 
     /// Sends a raw request. Prefer [`crate::Request`], which escapes what it is given.

@@ -25,6 +25,7 @@ type Upstream = dyn Fn(&RawRequest) -> Result<Reply, Refusal>;
 #[derive(Clone)]
 pub struct Fake {
     host: Host,
+    settings: Vec<(String, String)>,
     resumed: Option<Resumed>,
 }
 
@@ -50,13 +51,20 @@ impl Fake {
     /// Upstreams that answer by looking at the request.
     pub fn answering(upstream: impl Fn(&RawRequest) -> Result<Reply, Refusal> + 'static) -> Self {
         let host = Host { upstream: Rc::new(upstream), seen: Rc::default(), now: Duration::from_secs(1_785_000_000) };
-        Self { host, resumed: None }
+        Self { host, settings: Vec::new(), resumed: None }
     }
 
     /// Upstreams that answer in this order, whatever is asked, and are then out of reach.
     pub fn replies(replies: impl IntoIterator<Item = Result<Reply, Refusal>>) -> Self {
         let queue = RefCell::new(replies.into_iter().collect::<VecDeque<_>>());
         Self::answering(move |_| queue.borrow_mut().pop_front().unwrap_or(Err(Refusal::Unreachable)))
+    }
+
+    /// A value that the operator has set, and the manifest declares.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// The person has answered: the next call goes on.
@@ -72,6 +80,7 @@ impl Fake {
             host: self.host.clone(),
             id: "00000000-0000-7000-8000-000000000000".to_owned(),
             remaining: Duration::from_secs(30),
+            settings: self.settings.clone(),
             resumed: self.resumed.clone(),
         }
     }

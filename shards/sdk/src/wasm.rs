@@ -99,7 +99,7 @@ macro_rules! __bridge {
                     return Err(wit::ToolError::Internal("this shard has no tool of that name".to_owned()));
                 };
                 let resumed = context.resumed.map(|resumed| Resumed { state: resumed.state, answers: resumed.answers });
-                let call = $crate::wasm::context(context.call_id, context.remaining_ms, resumed);
+                let call = $crate::wasm::context(context.call_id, context.remaining_ms, context.settings, resumed);
                 match tool.call(arguments, &call) {
                     Ok(answered) => Ok(outcome(answered)),
                     Err(error) => Err(tool_error(error)),
@@ -155,10 +155,10 @@ macro_rules! __bridge {
 __bridge!(exports::nexus::shard::tools);
 
 /// Begins to serve a call.
-pub fn context(id: String, remaining_ms: u64, resumed: Option<Resumed>) -> Call {
+pub fn context(id: String, remaining_ms: u64, settings: Vec<(String, String)>, resumed: Option<Resumed>) -> Call {
     // A panic is a trap, which says nothing. The log line says where.
     std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string())));
-    Call { host: Host, id, remaining: Duration::from_millis(remaining_ms), resumed }
+    Call { host: Host, id, remaining: Duration::from_millis(remaining_ms), settings, resumed }
 }
 
 fn log_level(level: Level) -> log::Level {

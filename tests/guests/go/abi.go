@@ -118,7 +118,7 @@ func listTools() uint32 {
 //go:wasmexport nexus:shard/tools@0.1.0#call-tool
 func callTool(
 	namePointer, nameLength, argumentsPointer, argumentsLength uint32,
-	_, _ uint32, _ uint64, _, _, _, _, _ uint32, // the context: call-id, remaining-ms, resumed
+	_, _ uint32, _ uint64, _, _, _, _, _, _, _ uint32, // the context: call-id, remaining-ms, settings, resumed
 ) uint32 {
 	name := string(at(namePointer, nameLength))
 	arguments := string(at(argumentsPointer, argumentsLength))

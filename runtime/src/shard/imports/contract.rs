@@ -42,7 +42,8 @@ pub(in crate::shard) async fn call_tool(
     context: CallContext,
 ) -> wasmtime::Result<Result<Outcome, ToolError>> {
     let resumed = context.resumed.map(|resumed| wit::Resumed { state: resumed.state, answers: resumed.answers });
-    let context = wit::CallContext { call_id: context.call_id, remaining_ms: context.remaining_ms, resumed };
+    let CallContext { call_id, remaining_ms, settings, .. } = context;
+    let context = wit::CallContext { call_id, remaining_ms, settings, resumed };
     let answer = guest.nexus_shard_tools().call_call_tool(store, name.as_str(), arguments, &context).await?;
     Ok(match answer {
         Ok(wit::Outcome::Done(done)) => output(done).map(Outcome::Done),
