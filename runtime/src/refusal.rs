@@ -121,9 +121,11 @@ pub fn story(error: &dyn std::error::Error) -> String {
 fn sealing(error: &SealError) -> Code {
     match error {
         SealError::HostsHeader(_) => Code::Malformed,
-        SealError::Unknown(_) | SealError::Unusable { .. } | SealError::Refused { .. } | SealError::BadToken(_) => {
-            Code::Credential
-        }
+        SealError::Unknown(_)
+        | SealError::Unusable { .. }
+        | SealError::Refused { .. }
+        | SealError::Revoked { .. }
+        | SealError::BadToken(_) => Code::Credential,
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::mcp::Http;
-use crate::support::{Nexus, guest};
+use crate::support::{Nexus, guest, repo};
 
 /// What the guest's manifest grants.
 const GRANTED: &str = "https://graph.microsoft.com/v1.0/users?$top=1";
@@ -547,6 +547,83 @@ fn a_field_that_a_grant_does_not_keep_is_not_in_the_reply() {
     let called = nexus.call("hostile_fetch", asked(GRANTED));
     let body: Value = serde_json::from_str(called.data()["body"].as_str().unwrap()).unwrap();
     assert_eq!(body, json!({ "value": [{ "displayName": "Alice Johnson" }] }));
+}
+
+/// An installation whose guest may send one document to a server that would answer any.
+fn with_documents() -> Nexus {
+    let grant = r#"
+[[egress]]
+host = "api.example.com"
+methods = ["POST"]
+paths = ["/graphql"]
+documents = ["queries/sites.graphql"]
+"#;
+    let nexus = Nexus::new().with_shard_as(&guest("hostile"), "hostile", |manifest| manifest + grant);
+    let write = |file: &str, text: &str| {
+        let file = nexus.path(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    write("shards/hostile/queries/sites.graphql", SITES);
+    write("upstreams/clock.toml", &fs::read_to_string(repo().join("mock-data/clock.toml")).unwrap());
+    write("upstreams/api/answer.json", &json!({ "status": 200, "body": { "data": {} } }).to_string());
+    let route = "name = \"graphql\"\nmethod = \"POST\"\npath = \"/graphql\"\nreply = \"$tables.answer\"\n";
+    write("upstreams/api/routes.toml", &format!("hosts = [\"api.example.com\"]\n[[route]]\n{route}"));
+    nexus.set("mock-upstreams.data", "upstreams")
+}
+
+const SITES: &str = "query Sites($n: Int) {\n  sites(n: $n) { name }\n}\n";
+
+fn posted(body: &str) -> Value {
+    let json = json!([{ "name": "content-type", "value": "application/json" }]);
+    json!({ "method": "POST", "url": "https://api.example.com/graphql", "headers": json, "body": body })
+}
+
+#[test]
+fn a_grant_with_documents_sends_these_and_no_others() {
+    let good = json!({ "query": SITES, "variables": { "n": 1 } }).to_string();
+    let evil = json!({ "query": "mutation { deleteSites }" }).to_string();
+    let mut text = posted(&good);
+    text["headers"][0]["value"] = "text/plain".into();
+    let mut address = posted(&good);
+    address["url"] = "https://api.example.com/graphql?query=mutation%7BdeleteSites%7D".into();
+    let rows = [
+        (posted(&good), RELEASED),
+        (posted(&good.replace("query", "\\u0071uery")), RELEASED),
+        (posted(&evil), "not-granted"),
+        (posted(&good.replace("Int) {", "Int) { ")), "not-granted"),
+        (posted(&good.replacen('{', "{\"query\":\"mutation { deleteSites }\",", 1)), "not-granted"),
+        (posted(&good.replacen('{', "{\"\\u0071uery\":\"mutation { deleteSites }\",", 1)), "not-granted"),
+        (posted(&format!("[{good},{evil}]")), "not-granted"),
+        (posted(&format!("{good}{evil}")), "not-granted"),
+        (posted(""), "not-granted"),
+        (text, "not-granted"),
+        (address, "not-granted"),
+        (
+            posted(&json!({ "query": SITES, "variables": { "query": "mutation { deleteSites }" } }).to_string()),
+            RELEASED,
+        ),
+    ];
+    let nexus = with_documents();
+    let server = nexus.serve();
+    let client = server.client();
+    for (request, expected) in &rows {
+        let (call, ending) = fetch(&client, request);
+        assert_eq!(ending, *expected, "{request}");
+        let ledger = nexus.ledger();
+        let crossings = crossings(&ledger, &call);
+        let sent = crossings.iter().any(|line| !line["upstream_status"].is_null());
+        assert_eq!(sent, *expected == RELEASED, "{request}: {crossings:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_denied_document_is_told_by_its_digest_and_not_suggested() {
+    let suggestion = suggestion(&with_documents(), &posted("{\"query\":\"mutation { deleteSites }\"}")).unwrap();
+    let digest = "sha256:7c0d9d0ebbe291e20e0ee1d322116b57fd86876e653194ec46d48ebe3c299ad8";
+    assert!(suggestion.contains(digest) && !suggestion.contains("mutation"), "{suggestion}");
+    assert!(suggestion.lines().all(|line| line.starts_with('#')), "{suggestion}");
 }
 
 #[test]

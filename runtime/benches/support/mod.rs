@@ -78,6 +78,7 @@ pub fn rights(manifest: &Manifest) -> Rights {
         shard: manifest.name.clone(),
         grants: Grants::new(manifest.egress.clone()),
         vault: Vault::mock(manifest.credentials.clone()),
+        paces: manifest.paces.clone(),
         limits: manifest.limits,
     }
 }

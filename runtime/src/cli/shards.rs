@@ -88,5 +88,10 @@ fn words(grant: &EgressGrant) -> String {
         let tools: Vec<_> = tools.iter().map(ToString::to_string).collect();
         words += &format!(", only for {}", tools.join(" "));
     }
+    if let Some(documents) = &grant.documents {
+        let documents: Vec<_> =
+            documents.iter().map(|document| format!("{} ({})", document.name(), document.digest())).collect();
+        words += &format!(", only sending {}", documents.join(" "));
+    }
     words
 }

@@ -50,6 +50,7 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
             shard: manifest.name.clone(),
             grants: Grants::new(manifest.egress.clone()),
             vault,
+            paces: manifest.paces.clone(),
             limits: manifest.limits,
         };
         match Shard::load(&engine, cache.as_ref(), &door, manifest, rights).await {

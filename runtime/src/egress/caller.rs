@@ -1,6 +1,7 @@
 //! On whose behalf something leaves, and what that call has used so far.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{EventId, Subject};
-use crate::names::{ShardName, ToolName};
-use crate::policy::Grants;
+use crate::names::{CredentialName, ShardName, ToolName};
+use crate::policy::{Grants, Pace};
 use crate::refusal::{Code, Refusal};
 use crate::secrets::Vault;
 
@@ -54,6 +55,8 @@ pub struct Rights {
     pub shard: ShardName,
     pub grants: Grants,
     pub vault: Vault,
+    /// What the vendor bears of requests that name a credential, over all grants. Not there: as fast as the call asks.
+    pub paces: BTreeMap<CredentialName, Pace>,
     pub limits: Limits,
 }
 
@@ -68,6 +71,7 @@ pub struct Caller {
     pub cancelled: CancellationToken,
     progress: Option<mpsc::Sender<Progress>>,
     spent: AtomicU32,
+    memory: AtomicUsize,
     pub(super) log_lines: AtomicU32,
     crossings: Mutex<Vec<Crossed>>,
 }
@@ -147,6 +151,7 @@ impl Caller {
             cancelled,
             progress: None,
             spent: AtomicU32::new(0),
+            memory: AtomicUsize::new(0),
             log_lines: AtomicU32::new(0),
             crossings: Mutex::default(),
         }
@@ -161,6 +166,16 @@ impl Caller {
         let before =
             self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < most).then(|| spent + 1));
         before.map(drop).map_err(|_| Refusal::OverBudget)
+    }
+
+    /// The guest has ended and had so many bytes of memory.
+    pub(crate) fn used_memory(&self, bytes: usize) {
+        self.memory.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// The most memory that the guest had, in bytes; 0 until it has ended.
+    pub fn memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
     }
 
     pub(super) fn crossed(&self, crossed: Crossed) {

@@ -12,14 +12,20 @@ mod caller;
 mod pace;
 mod record;
 mod talk;
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write small upstreams, serve them on loopback and read the ledger"
+)]
+mod tests;
 
 pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
 use record::Plan;
 pub use talk::Level;
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use pace::Paces;
+use pace::{Of, Paces, Room};
 
 use crate::audit::{Asked, Crossing, Ending, Entry, Facts, Ledger, Released};
 use crate::outbound::{GuestRequest, Outbound};
@@ -43,6 +49,15 @@ pub struct Door {
 enum Step {
     Seal(Permit),
     Send(Sealed),
+}
+
+impl Step {
+    fn permit(&self) -> Option<&Permit> {
+        match self {
+            Step::Seal(permit) => Some(permit),
+            Step::Send(sealed) => sealed.permit(),
+        }
+    }
 }
 
 /// What to do once an attempt is on record.
@@ -144,26 +159,34 @@ impl Door {
         attempt: u32,
         renewed: bool,
     ) -> Result<(Result<CleanReply, Refusal>, Next), Refusal> {
+        let room = self.enter(caller, step.permit()).await?;
         let sealed = match step {
             Step::Seal(permit) => self.seal(caller, permit).await?,
             Step::Send(sealed) => sealed,
         };
+        room.start(caller.deadline).await?;
         let sent = self.attempt(caller, &sealed).await?;
+        drop(room);
         let keep = sealed.permit().and_then(|permit| permit.grant().keep.clone());
         let next = self.next(caller, sealed, &sent, attempt, renewed);
         let clean = sent.map_err(Refusal::from).and_then(|raw| Ok(self.scrubber.reply(raw, keep.as_deref())?));
         Ok((clean, next))
     }
 
-    /// Sends it when it is its turn, unless its destination has failed so often that it is left alone for now.
+    /// Room in the lane of the request's grant, then in that of the credential that it names.
+    async fn enter(&self, caller: &Caller, permit: Option<&Permit>) -> Result<Room, Refusal> {
+        let rights = &caller.rights;
+        let mut lanes = Vec::with_capacity(2);
+        if let Some(permit) = permit {
+            lanes.push((Of::Grant(permit.grant_index()), permit.grant().pace));
+            let named = permit.credential().and_then(|name| rights.paces.get_key_value(name));
+            lanes.extend(named.map(|(name, pace)| (Of::Credential(name.clone()), *pace)));
+        }
+        self.paces.enter(&rights.shard, lanes, caller.deadline).await
+    }
+
+    /// Sends it, unless its destination has failed so often that it is left alone for now.
     async fn attempt(&self, caller: &Caller, sealed: &Sealed) -> Result<Result<RawReply, WireError>, Refusal> {
-        let _turn = match sealed.permit() {
-            None => None,
-            Some(permit) => {
-                let (grant, pace) = (permit.grant_index(), permit.grant().pace);
-                Some(self.paces.turn(&caller.rights.shard, grant, pace, caller.deadline).await?)
-            }
-        };
         let pass = self.breaker.pass(sealed.destination(), Instant::now())?;
         let sent = self.wire.send(sealed, &budget(caller)).await;
         pass.end(sent.as_ref(), Instant::now());
@@ -186,7 +209,7 @@ impl Door {
             number: attempt,
             idempotent: sealed.idempotent(),
             remaining: caller.deadline.saturating_duration_since(tokio::time::Instant::now()),
-            now: std::time::SystemTime::now(),
+            now: SystemTime::now(),
             jitter: chance(),
         };
         match retry::decide(&attempt, sent.as_ref()) {
@@ -208,7 +231,8 @@ impl Door {
         Err(Refusal::TokenShortLived)
     }
 
-    /// Fetches a token, on record like everything that leaves. The new token is a needle before anything can echo it.
+    /// Fetches a token, on record like everything that leaves, in the room of the request that needs it. The new token is
+    /// a needle before anything can echo it.
     async fn renew(&self, caller: &Caller, renewal: Box<Renewal>) -> Result<Permit, Refusal> {
         let started = Instant::now();
         let plan = Plan::token(renewal.sealed());
@@ -219,7 +243,8 @@ impl Door {
             Err(refusal) => return Err(self.refuse(caller, entry, &plan, refusal, started).await),
         };
         let (status, bytes) = (reply.status(), reply.body().len());
-        match renewal.admit(status, reply.body(), Instant::now(), |token| self.scrubber.add(token)) {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        match renewal.admit(status, reply.body(), now, wall, |token| self.scrubber.add(token)) {
             Ok(permit) => {
                 caller.crossed(plan.released(status, bytes, 0, started.elapsed()));
                 let facts = Facts {

@@ -4,6 +4,8 @@
 //! what is accepted. `{setting:NAME}` takes the operator's value at this point and no later, so that policy never sees
 //! a placeholder. This room reads no environment: the values are given to it.
 
+mod credential;
+mod document;
 mod raw;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,7 @@ use std::{fs, io};
 use crate::audit::Digest;
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName};
-use crate::policy::EgressGrant;
+use crate::policy::{EgressGrant, Pace};
 use crate::secrets::CredentialKind;
 
 /// One manifest, resolved.
@@ -31,6 +33,8 @@ pub struct Manifest {
     pub tools_prefix: Vec<String>,
     pub egress: Vec<EgressGrant>,
     pub credentials: BTreeMap<CredentialName, CredentialKind>,
+    /// How fast each credential may be used. One that has no limit is not in it.
+    pub paces: BTreeMap<CredentialName, Pace>,
     pub limits: Limits,
     /// The operator's values that the shard may read.
     pub settings: BTreeMap<SettingName, String>,
@@ -69,7 +73,8 @@ impl Manifest {
         Self::parse(&text, file, values)
     }
 
-    /// `file` names the manifest in errors, and its folder is where `component` is.
+    /// `file` names the manifest in errors. Its folder is where `component` is, and where the documents of grants are
+    /// read.
     pub fn parse(text: &str, file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
         raw::Reader::new(text, file, values).read()
     }

@@ -8,14 +8,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::credential::CredentialTable;
+use super::document::{self, BadDocument};
 use super::units::{self, DURATION, RATE, SIZE};
 use super::{Manifest, ManifestError, Values};
 use crate::audit::Digest;
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName, ToolName};
 use crate::outbound::Scheme;
-use crate::policy::{EgressGrant, HostPattern, KeepPath, Pace, PathTemplate};
-use crate::secrets::{BadCredential, CredentialHeader, CredentialKind, SecretRef, Text, TokenUrl};
+use crate::policy::{Document, EgressGrant, HostPattern, KeepPath, Pace, PathTemplate};
+use crate::secrets::CredentialKind;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +66,7 @@ struct EgressTable {
     query: BTreeSet<String>,
     credential: Option<Spanned<CredentialName>>,
     tools: Option<Spanned<BTreeSet<ToolName>>>,
+    documents: Option<Spanned<Vec<Spanned<String>>>>,
     keep: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     idempotent: bool,
@@ -71,30 +74,6 @@ struct EgressTable {
     private: bool,
     concurrency: Option<NonZeroU32>,
     rate: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-enum CredentialTable {
-    Bearer {
-        token: String,
-    },
-    Basic {
-        username: String,
-        password: String,
-    },
-    Header {
-        name: String,
-        #[serde(default)]
-        prefix: String,
-        value: String,
-    },
-    Oauth2ClientCredentials {
-        token_url: String,
-        client_id: String,
-        client_secret: String,
-        scope: Option<String>,
-    },
 }
 
 #[derive(Default, Deserialize)]
@@ -136,7 +115,7 @@ fn names_a_secret(name: &SettingName) -> bool {
     name.as_str().split('_').any(|word| WORDS.contains(&word))
 }
 
-type Span = std::ops::Range<usize>;
+pub(super) type Span = std::ops::Range<usize>;
 
 pub(super) struct Reader<'a> {
     pub text: &'a str,
@@ -171,6 +150,7 @@ impl<'a> Reader<'a> {
             tools_prefix,
             egress,
             credentials,
+            paces: self.paces(&read.credential)?,
             limits: self.limits(&read.limits)?,
             settings: self.settings(&read.setting)?,
             prompts: read.prompts.is_some(),
@@ -178,7 +158,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn bad(&self, span: Span, problem: String) -> ManifestError {
+    pub(super) fn bad(&self, span: Span, problem: String) -> ManifestError {
         ManifestError::Bad { file: self.file.to_owned(), line: self.line(&span), problem }
     }
 
@@ -209,7 +189,11 @@ impl<'a> Reader<'a> {
             let problem = format!("component {text:?}: expected a file name ending in .wasm, in the manifest's folder");
             return Err(self.bad(component.span(), problem));
         }
-        Ok(self.file.parent().unwrap_or(Path::new("")).join(text))
+        Ok(self.folder().join(text))
+    }
+
+    fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new(""))
     }
 
     fn egress(
@@ -231,11 +215,8 @@ impl<'a> Reader<'a> {
         if let Some(credential) = &table.credential
             && !credentials.contains_key(credential.get_ref())
         {
-            let problem = format!(
-                "credential {:?} is not defined: add a [credential.{}]",
-                credential.get_ref().as_str(),
-                credential.get_ref()
-            );
+            let name = credential.get_ref();
+            let problem = format!("credential \"{name}\" is not defined: add a [credential.{name}]");
             return Err(self.bad(credential.span(), problem));
         }
         if let Some(tools) = &table.tools
@@ -260,6 +241,7 @@ impl<'a> Reader<'a> {
             query: table.query.clone(),
             credential: table.credential.as_ref().map(|credential| credential.get_ref().clone()),
             tools: table.tools.as_ref().map(|tools| tools.get_ref().clone()),
+            documents: self.documents(table)?,
             keep: match &table.keep {
                 None => None,
                 Some(keep) => {
@@ -282,6 +264,38 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A server also takes a query from the URL, so a grant that fixes the body leaves no other place for one.
+    fn documents(&self, table: &EgressTable) -> Result<Option<Vec<Document>>, ManifestError> {
+        let Some(list) = &table.documents else {
+            return Ok(None);
+        };
+        let names = list.get_ref();
+        if names.is_empty() {
+            return Err(self.bad(list.span(), "documents is empty, which grants nothing: name what is granted".into()));
+        }
+        if names.len() > document::MAX {
+            return Err(self.bad(list.span(), format!("documents: expected at most {}", document::MAX)));
+        }
+        if let Some(method) = table.methods.get_ref().iter().find(|method| method.get_ref() != "POST") {
+            let problem = format!("method {:?}: a grant with documents is for \"POST\" alone", method.get_ref());
+            return Err(self.bad(method.span(), problem));
+        }
+        if !table.query.is_empty() {
+            return Err(self.bad(list.span(), "documents: a grant with documents has no query".into()));
+        }
+        let mut documents: Vec<Document> = Vec::new();
+        for name in names {
+            if documents.iter().any(|document| document.name() == name.get_ref()) {
+                return Err(self.bad(name.span(), format!("document {:?} is listed twice", name.get_ref())));
+            }
+            documents.push(document::read(self.folder(), name.get_ref()).map_err(|error| match error {
+                BadDocument::Name(problem) => self.bad(name.span(), problem),
+                BadDocument::Text(error) => error,
+            })?);
+        }
+        Ok(Some(documents))
+    }
+
     fn list<T>(
         &self,
         key: &str,
@@ -296,44 +310,6 @@ impl<'a> Reader<'a> {
             parse(&text).map_err(|problem| self.bad(item.span(), problem))
         };
         list.get_ref().iter().map(parse).collect()
-    }
-
-    fn credentials(
-        &self,
-        tables: &BTreeMap<CredentialName, Spanned<CredentialTable>>,
-    ) -> Result<BTreeMap<CredentialName, CredentialKind>, ManifestError> {
-        let credential = |(name, table): (&CredentialName, &Spanned<CredentialTable>)| {
-            let kind = self.credential(table.get_ref(), table.span())?;
-            Ok((name.clone(), kind))
-        };
-        tables.iter().map(credential).collect()
-    }
-
-    /// Problems name the key and never the value: somebody may have written a secret there.
-    fn credential(&self, table: &CredentialTable, span: Span) -> Result<CredentialKind, ManifestError> {
-        let bad = |key: &str, error: BadCredential| self.bad(span.clone(), format!("{key}: {error}"));
-        Ok(match table {
-            CredentialTable::Bearer { token } => {
-                CredentialKind::Bearer { token: SecretRef::parse(token).map_err(|error| bad("token", error))? }
-            }
-            CredentialTable::Basic { username, password } => CredentialKind::Basic {
-                username: Text::parse(username).map_err(|error| bad("username", error))?,
-                password: SecretRef::parse(password).map_err(|error| bad("password", error))?,
-            },
-            CredentialTable::Header { name, prefix, value } => CredentialKind::Header {
-                header: CredentialHeader::parse(name, prefix).map_err(|error| bad("name", error))?,
-                value: SecretRef::parse(value).map_err(|error| bad("value", error))?,
-            },
-            CredentialTable::Oauth2ClientCredentials { token_url, client_id, client_secret, scope } => {
-                let token_url = self.resolve("token-url", token_url, &span)?;
-                CredentialKind::ClientCredentials {
-                    token_url: TokenUrl::parse(&token_url).map_err(|error| bad("token-url", error))?,
-                    client_id: Text::parse(client_id).map_err(|error| bad("client-id", error))?,
-                    client_secret: SecretRef::parse(client_secret).map_err(|error| bad("client-secret", error))?,
-                    scope: scope.clone(),
-                }
-            }
-        })
     }
 
     /// What the shard may read. A value is one line of text, and may be empty only if the manifest says so.
@@ -413,7 +389,7 @@ impl<'a> Reader<'a> {
 
     /// Replaces every `{setting:NAME}`. A value is a part of a host or one path segment and nothing more, so that an
     /// operator's setting cannot widen what a reviewer approved.
-    fn resolve(&self, key: &str, text: &str, span: &Span) -> Result<String, ManifestError> {
+    pub(super) fn resolve(&self, key: &str, text: &str, span: &Span) -> Result<String, ManifestError> {
         const OPEN: &str = "{setting:";
         let mut resolved = String::new();
         let mut rest = text;

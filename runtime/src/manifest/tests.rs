@@ -1,3 +1,6 @@
+mod credentials;
+mod documents;
+
 use std::path::Path;
 
 use super::{Manifest, ManifestError, Values};

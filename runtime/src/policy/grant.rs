@@ -9,8 +9,9 @@ use std::time::Duration;
 use http::Method;
 
 use super::address::Reach;
+use super::document::Carrier;
 use super::refused::{Miss, refuse};
-use super::{Destination, HostPattern, KeepPath, NotGranted, PathTemplate};
+use super::{Destination, Document, HostPattern, KeepPath, NotGranted, PathTemplate};
 use crate::names::{CredentialName, ToolName};
 use crate::outbound::{Outbound, Scheme};
 
@@ -30,6 +31,8 @@ pub struct EgressGrant {
     pub credential: Option<CredentialName>,
     /// The tools that may use it. None: each of the shard.
     pub tools: Option<BTreeSet<ToolName>>,
+    /// The GraphQL documents that a request may carry. None: any body. Empty: none.
+    pub documents: Option<Vec<Document>>,
     /// What of a reply the shard sees. None: all.
     pub keep: Option<Vec<KeepPath>>,
     /// Sending a request twice does what sending it once does, whatever its method says.
@@ -56,19 +59,29 @@ impl EgressGrant {
     }
 
     /// The narrowest template that covers the path, if every other part is allowed as well.
-    fn judge(&self, tool: Option<&ToolName>, outbound: &Outbound) -> Result<&PathTemplate, Miss> {
+    fn judge(
+        &self,
+        tool: Option<&ToolName>,
+        outbound: &Outbound,
+        carrier: &Carrier<'_>,
+    ) -> Result<&PathTemplate, Miss> {
         let covering = self.paths.iter().filter(|path| path.covers(outbound.segments()));
         let template = covering.min_by_key(|path| path.width());
         let covers_host =
             self.scheme == outbound.scheme() && self.host.covers(outbound.scheme(), outbound.host(), outbound.port());
-        let miss = Miss {
+        let mut miss = Miss {
             host: !covers_host,
             path: template.is_none(),
             method: !self.methods.contains(outbound.method()),
             tool: !self.tools.as_ref().is_none_or(|tools| tool.is_some_and(|tool| tools.contains(tool))),
             credential: outbound.credential().is_some() && outbound.credential() != self.credential.as_ref(),
             query: outbound.query().iter().map(|(key, _)| key).find(|key| !self.query.contains(*key)).cloned(),
+            document: None,
         };
+        // A body is read only for a grant that would allow all else.
+        if let Some(documents) = self.documents.as_ref().filter(|_| miss.is_none()) {
+            miss.document = carrier.one_of(documents).err();
+        }
         match template {
             Some(template) if miss.is_none() => Ok(template),
             Some(_) | None => Err(miss),
@@ -78,7 +91,8 @@ impl EgressGrant {
     /// Orders grants that allow one request from narrow to wide.
     fn width(&self, template: &PathTemplate, outbound: &Outbound) -> impl Ord + use<> {
         let other_credential = self.credential.as_ref() != outbound.credential();
-        (other_credential, !self.host.is_exact(), template.width(), self.tools.is_none(), self.keep.is_none())
+        let open = (self.tools.is_none(), self.documents.is_none(), self.keep.is_none());
+        (other_credential, !self.host.is_exact(), template.width(), open)
     }
 }
 
@@ -97,10 +111,11 @@ impl Grants {
 
     /// `tool` is the one on whose behalf the request leaves; without one, grants bound to tools do not count.
     pub fn permit(&self, tool: Option<&ToolName>, outbound: Outbound) -> Result<Permit, NotGranted> {
+        let carrier = Carrier::new(&outbound);
         let mut allowing = Vec::new();
         let mut misses = Vec::new();
         for (index, grant) in self.0.iter().enumerate() {
-            match grant.judge(tool, &outbound) {
+            match grant.judge(tool, &outbound, &carrier) {
                 Ok(template) => allowing.push((index, grant, template)),
                 Err(miss) => misses.push((grant.as_ref(), miss)),
             }
@@ -110,7 +125,7 @@ impl Grants {
             Some((index, grant, template)) => {
                 Ok(Permit { grant: Arc::clone(grant), index, template: template.clone(), outbound })
             }
-            None => Err(refuse(misses, tool, &outbound)),
+            None => Err(refuse(misses, tool, &outbound, &carrier)),
         }
     }
 }

@@ -20,6 +20,7 @@
 //! | | `/files/**` | one or more segments, and a trailing slash behind them; not `/files`, not `/files/` | `/**/x`, `/a*` |
 //! | query | `$select` | that key with any value, or its absence | - |
 //! | credential | `graph` | requests that name `graph`, and those that name none and go without | - |
+//! | documents | `queries/assets.graphql` | a `POST` whose JSON body has that GraphQL document as its `query`, byte for byte, and any `variables`; absent: any body | every other text, lists of requests, `extensions`, members twice: `document.rs` |
 //! | tools | `entra_list_users` | calls of that tool; absent: any tool | - |
 //! | keep | `/value/*/id` | that field of every element, and all below it | `/`, `//`, `value/id` |
 //!
@@ -28,11 +29,12 @@
 //! # Which grant, if several allow it
 //!
 //! The narrowest, so that the order of a manifest decides as little as possible: the one whose credential is just what
-//! the request names, then an exact host, the more literal path, one bound to tools, one that keeps fewer fields; of
-//! equals the first.
+//! the request names, then an exact host, the more literal path, one bound to tools, one bound to documents, one that
+//! keeps fewer fields; of equals the first.
 
 pub mod address;
 
+mod document;
 mod grant;
 mod host;
 mod keep;
@@ -41,6 +43,7 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
+pub use document::{Document, DocumentDigest, NoDocument};
 pub use grant::{EgressGrant, Grants, Pace, Permit};
 pub use host::{BadHost, HostPattern};
 pub use keep::{BadKeep, KeepPath, KeepStep};

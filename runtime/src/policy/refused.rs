@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use http::Method;
 
-use super::{EgressGrant, KeepPath, PathTemplate};
+use super::document::Carrier;
+use super::{Document, EgressGrant, KeepPath, NoDocument, PathTemplate};
 use crate::names::ToolName;
 use crate::outbound::{Host, Outbound, Scheme};
 
@@ -15,7 +16,8 @@ pub struct NotGranted {
     /// Of the grant that comes closest, the most important part that does not fit.
     pub reason: Reason,
     /// One `[[egress]]` that allows this request and no more than its kind: valid TOML in ASCII, without any value of
-    /// a query or of a path segment that looks like an identifier. For the operator; a shard does not get to see it.
+    /// a query or of a path segment that looks like an identifier. A comment without any lines where a grant fixes what
+    /// may be sent and the request is something else. For the operator; a shard does not get to see it.
     pub suggestion: String,
     pub destination: Box<Destination>,
 }
@@ -37,6 +39,8 @@ pub enum Reason {
     /// Holds the key: visible ASCII, at most `outbound::MAX_KEY` bytes, and written by the shard.
     #[error("grant does not have the query key {0:?}")]
     Query(String),
+    #[error("grant sends its documents alone, and {0}")]
+    Document(NoDocument),
 }
 
 /// Where a request goes: never a query, and a template in place of the path.
@@ -81,11 +85,14 @@ pub(super) struct Miss {
     pub(super) tool: bool,
     pub(super) credential: bool,
     pub(super) query: Option<String>,
+    pub(super) document: Option<NoDocument>,
 }
 
 impl Miss {
     pub(super) fn is_none(&self) -> bool {
-        !(self.host || self.path || self.method || self.tool || self.credential || self.query.is_some())
+        !(self.host || self.path || self.method || self.tool || self.credential)
+            && self.query.is_none()
+            && self.document.is_none()
     }
 
     fn reason(&self) -> Reason {
@@ -101,22 +108,41 @@ impl Miss {
         if self.tool {
             return Reason::Tool;
         }
-        match &self.query {
-            Some(key) if !self.credential => Reason::Query(key.clone()),
-            Some(_) | None => Reason::Credential,
+        match (&self.query, self.document) {
+            (Some(key), _) if !self.credential => Reason::Query(key.clone()),
+            (None, Some(why)) if !self.credential => Reason::Document(why),
+            _ => Reason::Credential,
         }
     }
 }
 
 /// `misses` holds every grant of the shard: none allowed the request.
-pub(super) fn refuse(misses: Vec<(&EgressGrant, Miss)>, tool: Option<&ToolName>, outbound: &Outbound) -> NotGranted {
+pub(super) fn refuse(
+    misses: Vec<(&EgressGrant, Miss)>,
+    tool: Option<&ToolName>,
+    outbound: &Outbound,
+    carrier: &Carrier<'_>,
+) -> NotGranted {
+    let here = misses.iter().filter(|(_, miss)| !miss.host && !miss.path);
+    let fixed: Vec<&[Document]> = here.filter_map(|&(grant, _)| grant.documents.as_deref()).collect();
+    let document = (!fixed.is_empty()).then(|| carrier.one_of(fixed.into_iter().flatten()));
     let travels = misses.iter().any(|(grant, miss)| !miss.host && grant.credential.as_ref() == outbound.credential());
     let closest = misses.into_iter().min_by(|(_, a), (_, b)| a.cmp(b));
     let path = PathTemplate::shape(outbound.segments());
-    let line = Suggestion { tool, outbound, path: &path, closest: closest.as_ref(), credential_travels_there: travels };
+    let lines = |document| {
+        let closest = closest.as_ref();
+        Suggestion { tool, outbound, path: &path, document, closest, credential_travels_there: travels }.to_string()
+    };
     NotGranted {
         reason: closest.as_ref().map_or(Reason::NoGrant, |(_, miss)| miss.reason()),
-        suggestion: line.to_string(),
+        suggestion: match document {
+            None => lines(None),
+            Some(Ok(document)) => lines(Some(document)),
+            // Without its documents a grant would open all that the server does, and no program tells a good one.
+            Some(Err(why)) => {
+                format!("# Nothing is suggested: grants for this place send their documents alone, and {why}.\n")
+            }
+        },
         destination: Box::new(Destination::of(outbound, path)),
     }
 }
@@ -127,6 +153,8 @@ struct Suggestion<'a> {
     tool: Option<&'a ToolName>,
     outbound: &'a Outbound,
     path: &'a PathTemplate,
+    /// What the request carries, where grants fix that.
+    document: Option<&'a Document>,
     closest: Option<&'a (&'a EgressGrant, Miss)>,
     credential_travels_there: bool,
 }
@@ -151,6 +179,9 @@ impl fmt::Display for Suggestion<'_> {
                 f.write_str("# No grant sends this credential to this host today.\n")?;
             }
             writeln!(f, "credential = {}", Quoted(credential.as_str()))?;
+        }
+        if let Some(document) = self.document {
+            writeln!(f, "documents = [{}]", Quoted(document.name()))?;
         }
         if let Some(tool) = self.tool {
             writeln!(f, "tools = [{}]", Quoted(tool.as_str()))?;

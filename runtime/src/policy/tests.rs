@@ -1,6 +1,7 @@
 //! Who may go where.
 
 mod addresses;
+mod documents;
 mod languages;
 mod refusals;
 
@@ -50,7 +51,7 @@ fn read(text: &str) -> Vec<EgressGrant> {
 }
 
 fn read_grant(table: &toml::Table) -> EgressGrant {
-    let known = ["host", "scheme", "methods", "paths", "query", "credential", "tools", "keep", "private"];
+    let known = ["host", "scheme", "methods", "paths", "query", "credential", "tools", "documents", "keep", "private"];
     assert!(table.keys().all(|key| known.contains(&key.as_str())), "{table:?}");
     let text = |key: &str| table.get(key).map(|value| value.as_str().unwrap());
     let list = |key: &str| -> Option<Vec<&str>> {
@@ -66,6 +67,7 @@ fn read_grant(table: &toml::Table) -> EgressGrant {
         query: list("query").unwrap_or_default().into_iter().map(str::to_owned).collect(),
         credential: text("credential").map(|name| CredentialName::parse(name).unwrap()),
         tools: list("tools").map(|tools| tools.into_iter().map(|tool| ToolName::parse(tool).unwrap()).collect()),
+        documents: list("documents").map(|names| names.into_iter().map(documents::named).collect()),
         keep: list("keep").map(|keep| keep.into_iter().map(|path| KeepPath::parse(path).unwrap()).collect()),
         idempotent: false,
         private: table.get("private").is_some_and(|private| private.as_bool().unwrap()),

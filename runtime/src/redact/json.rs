@@ -12,7 +12,7 @@ use std::rc::Rc;
 use super::shapes::{self, Scope};
 use super::words::{self, Name, Value};
 use super::{DEPTH_MARK, Eyes, MARK, Redactions, Rule};
-use crate::policy::KeepStep;
+use crate::policy::{KeepPath, KeepStep};
 
 const DEEPEST: usize = 100;
 /// JSON in a string of JSON in a string of JSON. Below that, strings are read as text.
@@ -27,13 +27,17 @@ pub(super) fn is_json(text: &str) -> bool {
 }
 
 /// `text`, which is JSON, without secrets. `None`: there were none.
-pub(super) fn scrub(eyes: &Eyes, text: &str) -> Option<(String, Redactions)> {
-    walk(eyes, text, &[], 0)
+///
+/// `named` are fields that a grant names one by one. A name that says too little by itself (`key`) does not make a secret
+/// of such a field: who approved the grant has seen it.
+pub(super) fn scrub(eyes: &Eyes, text: &str, named: &[KeepPath]) -> Option<(String, Redactions)> {
+    walk(eyes, text, named, &[], 0)
 }
 
-fn walk(eyes: &Eyes, text: &str, path: &[Rc<str>], nesting: usize) -> Option<(String, Redactions)> {
+fn walk(eyes: &Eyes, text: &str, named: &[KeepPath], path: &[Rc<str>], nesting: usize) -> Option<(String, Redactions)> {
     let mut walk = Walk {
         eyes,
+        named,
         cursor: Cursor::new(text),
         edits: Vec::new(),
         redactions: Redactions::default(),
@@ -61,6 +65,7 @@ fn walk(eyes: &Eyes, text: &str, path: &[Rc<str>], nesting: usize) -> Option<(St
 
 struct Walk<'a> {
     eyes: &'a Eyes,
+    named: &'a [KeepPath],
     cursor: Cursor<'a>,
     edits: Vec<Edit>,
     redactions: Redactions,
@@ -139,6 +144,7 @@ impl<'a> Walk<'a> {
             let start = self.cursor.at;
             let secret = key.secret.or(if key.is_about { None } else { inherited });
             self.path.push(Rc::clone(&key.shown));
+            let secret = secret.filter(|name| name.value == Value::Any || !self.is_named());
             self.value(Field { secret, is_identifier: key.is_identifier }, depth + 1);
             let value = start..self.cursor.at;
             if key.is_pair_name {
@@ -156,6 +162,18 @@ impl<'a> Walk<'a> {
                 self.path.pop();
             }
         }
+    }
+
+    /// Whether a grant names the field at this path.
+    fn is_named(&self) -> bool {
+        let is_here = |step: &KeepStep, at: &Rc<str>| match step {
+            KeepStep::Field(name) => **at == **name,
+            KeepStep::Each => true,
+        };
+        let mut named = self.named.iter().map(KeepPath::steps);
+        named.any(|steps| {
+            steps.len() == self.path.len() && steps.iter().zip(&self.path).all(|(step, at)| is_here(step, at))
+        })
     }
 
     /// The secret that the string at `place` names, if it is a name and no sentence.
@@ -217,7 +235,7 @@ impl<'a> Walk<'a> {
         }
         let looks_nested = self.nesting < DEEPEST_TEXT && text.trim_start().starts_with(['{', '[', '"']);
         if looks_nested && is_json(&text) {
-            if let Some((clean, redactions)) = walk(self.eyes, &text, &self.path, self.nesting + 1) {
+            if let Some((clean, redactions)) = walk(self.eyes, &text, &[], &self.path, self.nesting + 1) {
                 self.redactions.merge(redactions);
                 self.edits.push(Edit { place, text: Cow::Owned(quote(&clean)) });
             }

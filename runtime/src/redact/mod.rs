@@ -35,11 +35,12 @@ pub use reply::{BadBody, CleanReply};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
+use crate::policy::KeepPath;
 use crate::secrets::SecretValue;
 use needles::{Needles, Spellings};
 use shapes::{Found, Scope};
@@ -49,7 +50,8 @@ const MARK: &str = "[redacted:secret]";
 const DEPTH_MARK: &str = "[redacted:depth]";
 const MARK_START: &[u8] = b"[redacted:";
 
-/// Tokens that were live some renewals ago have expired; forgetting them keeps the search small.
+/// Tokens that were live some renewals ago have expired; forgetting them keeps the search small. Those that somebody
+/// still holds are not forgotten, however many have come since.
 const MOST_LIVE: usize = 256;
 
 /// Everything the host must not let pass. Cheap to clone; clones share tokens added later. No `Debug`.
@@ -64,8 +66,32 @@ struct Shared {
 /// Tokens that came up while running, apart from `base`: adding one leaves `base` as it is.
 #[derive(Default)]
 struct Live {
-    spellings: VecDeque<Spellings>,
+    tokens: VecDeque<Token>,
     needles: Arc<Needles>,
+}
+
+struct Token {
+    held: Weak<SecretValue>,
+    spellings: Spellings,
+}
+
+impl Live {
+    /// Whether that changed what is sought.
+    fn keep(&mut self, token: Token) -> bool {
+        if let Some(known) = self.tokens.iter_mut().find(|known| known.spellings == token.spellings) {
+            if known.held.strong_count() == 0 {
+                known.held = token.held;
+            }
+            return false;
+        }
+        self.tokens.push_back(token);
+        if self.tokens.len() > MOST_LIVE
+            && let Some(oldest) = self.tokens.iter().position(|token| token.held.strong_count() == 0)
+        {
+            self.tokens.remove(oldest);
+        }
+        true
+    }
 }
 
 impl Scrubber {
@@ -75,22 +101,17 @@ impl Scrubber {
     }
 
     /// A token the host has just been given. It is sought in everything scrubbed from now on.
-    pub fn add(&self, token: &SecretValue) {
-        let spellings = needles::spellings(token.expose());
+    pub fn add(&self, token: &Arc<SecretValue>) {
+        let token = Token { held: Arc::downgrade(token), spellings: needles::spellings(token.expose()) };
         let mut live = self.0.live.write().unwrap_or_else(PoisonError::into_inner);
-        if live.spellings.contains(&spellings) {
-            return;
+        if live.keep(token) {
+            live.needles = Arc::new(Needles::new(live.tokens.iter().map(|token| &token.spellings)));
         }
-        live.spellings.push_back(spellings);
-        if live.spellings.len() > MOST_LIVE {
-            live.spellings.pop_front();
-        }
-        live.needles = Arc::new(Needles::new(&live.spellings));
     }
 
     /// Text for people: errors, log lines, notes, traps. Text that is JSON is read as JSON.
     pub fn text(&self, text: &str) -> Clean<String> {
-        match self.eyes().scrub(text.as_bytes()) {
+        match self.eyes().scrub(text.as_bytes(), &[]) {
             Some((clean, redactions)) => Clean::new(String::from_utf8_lossy(&clean).into_owned(), redactions),
             None => Clean::new(text.to_owned(), Redactions::default()),
         }
@@ -120,7 +141,7 @@ impl Scrubber {
             return Clean::new(value, Redactions::default());
         }
         // The text may say something twice. Only the value travels on.
-        match json::scrub(&eyes, &value.to_string()) {
+        match json::scrub(&eyes, &value.to_string(), &[]) {
             None => Clean::new(value, Redactions::default()),
             Some((clean, redactions)) => {
                 // Cannot fail: an edit replaces a value by a string. If it did, nothing would pass.
@@ -163,13 +184,14 @@ impl Eyes {
         !text.contains(&b'\\') && self.needles(text).is_empty() && shapes::is_clean_json(text)
     }
 
-    /// `text` without secrets. `None`: there were none. Only needles are taken out of what is not text.
-    fn scrub(&self, text: &[u8]) -> Option<(Vec<u8>, Redactions)> {
+    /// `text` without secrets. `None`: there were none. Only needles are taken out of what is not text. `named`: see
+    /// `json::scrub`.
+    fn scrub(&self, text: &[u8], named: &[KeepPath]) -> Option<(Vec<u8>, Redactions)> {
         if self.is_clean(text) {
             return None;
         }
         if let Some((mark, body)) = as_json(text) {
-            let (clean, redactions) = json::scrub(self, body)?;
+            let (clean, redactions) = json::scrub(self, body, named)?;
             return Some(([mark, clean.as_bytes()].concat(), redactions));
         }
         let is_text = std::str::from_utf8(text).is_ok() || !text.contains(&0);

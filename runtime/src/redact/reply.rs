@@ -42,7 +42,8 @@ impl Scrubber {
             Some(keep) => kept(status, body, keep)?,
             None => body,
         };
-        let body = match eyes.scrub(&kept) {
+        let named = keep.filter(|_| status.is_success()).unwrap_or_default();
+        let body = match eyes.scrub(&kept, named) {
             None => kept,
             Some((clean, found)) => {
                 redactions.merge(found);

@@ -19,6 +19,16 @@ pub enum CredentialKind {
     Header { header: CredentialHeader, value: SecretRef },
     /// OAuth 2.0 client credentials (RFC 6749, 4.4), the client named in the form.
     ClientCredentials { token_url: TokenUrl, client_id: Text, client_secret: SecretRef, scope: Option<String> },
+    /// OAuth 2.0 refresh token (RFC 6749, 6), the client named by HTTP Basic (2.3.1).
+    RefreshToken {
+        token_url: TokenUrl,
+        client_id: Text,
+        client_secret: SecretRef,
+        refresh_token: SecretRef,
+        scope: Option<String>,
+    },
+    /// A login by form that answers with a JSON Web Token as its whole text: `Authorization: PREFIX TOKEN`.
+    JwtLogin { login_url: TokenUrl, username: Text, password: SecretRef, header: CredentialHeader },
 }
 
 impl CredentialKind {
@@ -33,16 +43,23 @@ impl CredentialKind {
             CredentialKind::ClientCredentials { client_id, client_secret, .. } => {
                 client_id.setting().into_iter().chain([client_secret.name()]).collect()
             }
+            CredentialKind::RefreshToken { client_id, client_secret, refresh_token, .. } => {
+                client_id.setting().into_iter().chain([client_secret.name(), refresh_token.name()]).collect()
+            }
+            CredentialKind::JwtLogin { username, password, .. } => {
+                username.setting().into_iter().chain([password.name()]).collect()
+            }
         }
     }
 
     /// The header that is the host's because of it.
     pub fn header(&self) -> &HeaderName {
         match self {
-            CredentialKind::Header { header, .. } => &header.name,
-            CredentialKind::Bearer { .. } | CredentialKind::Basic { .. } | CredentialKind::ClientCredentials { .. } => {
-                &http::header::AUTHORIZATION
-            }
+            CredentialKind::Header { header, .. } | CredentialKind::JwtLogin { header, .. } => &header.name,
+            CredentialKind::Bearer { .. }
+            | CredentialKind::Basic { .. }
+            | CredentialKind::ClientCredentials { .. }
+            | CredentialKind::RefreshToken { .. } => &http::header::AUTHORIZATION,
         }
     }
 }
@@ -158,15 +175,22 @@ pub struct TokenUrl {
 }
 
 impl TokenUrl {
+    /// An OAuth endpoint, which answers in JSON (RFC 6749, 5.1).
     pub fn parse(url: &str) -> Result<Self, BadCredential> {
+        Self::answering("application/json", url)
+    }
+
+    /// A login that answers with a token as text.
+    pub fn login(url: &str) -> Result<Self, BadCredential> {
+        Self::answering("text/plain, */*;q=0.1", url)
+    }
+
+    fn answering(accept: &str, url: &str) -> Result<Self, BadCredential> {
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let outbound = Outbound::parse(GuestRequest {
             method: "POST".to_owned(),
             url: url.to_owned(),
-            headers: vec![
-                header("content-type", "application/x-www-form-urlencoded"),
-                header("accept", "application/json"),
-            ],
+            headers: vec![header("content-type", "application/x-www-form-urlencoded"), header("accept", accept)],
             body: Vec::new(),
             credential: None,
         })?;

@@ -6,6 +6,7 @@
 //! Does not know: sockets. A token request is handed out to be sent like any other, and its answer is handed back in.
 
 mod credential;
+mod reply;
 mod sealed;
 mod token;
 mod value;
@@ -24,7 +25,6 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
@@ -34,7 +34,7 @@ use crate::outbound::Outbound;
 use crate::policy::Permit;
 use credential::fits_a_header;
 use sealed::{Mark, Secret, wiped};
-use token::{Lease, TokenSource};
+use token::{Ask, Lease, Refresh, TokenSource};
 
 /// One shard's credentials, ready for use. A shard's vault holds no other shard's.
 pub struct Vault {
@@ -102,7 +102,7 @@ impl Vault {
                 Ok(Sealing::Ready(Sealed::crossing(permit, mark(None), secret)))
             }
             Slot::Token(source) => match source.lease(now).await? {
-                Lease::Renew(turn) => Ok(Sealing::Renew(Box::new(Renewal::new(source, permit, turn)))),
+                Lease::Renew(turn) => Ok(Sealing::Renew(Box::new(Renewal::new(source, permit, turn)?))),
                 Lease::Live { header, generation } => {
                     let secret = in_header(&http::header::AUTHORIZATION, &header)?;
                     Ok(Sealing::Ready(Sealed::crossing(permit, mark(Some(generation)), secret)))
@@ -128,7 +128,7 @@ impl Vault {
     pub fn values(&self) -> Vec<Arc<SecretValue>> {
         let made = self.slots.values().flat_map(|slot| match slot {
             Slot::Header(_, value) => vec![Arc::clone(value)],
-            Slot::Token(source) => source.tokens(),
+            Slot::Token(source) => source.values(),
             Slot::Placeholder | Slot::Unusable(_) => Vec::new(),
         });
         self.secrets.values().map(Arc::clone).chain(made).collect()
@@ -152,11 +152,14 @@ impl Vault {
 }
 
 fn in_header(name: &HeaderName, value: &SecretValue) -> Result<Secret, SealError> {
+    Ok(Secret::Header(name.clone(), sensitive(value)?))
+}
+
+fn sensitive(value: &SecretValue) -> Result<HeaderValue, SealError> {
     // Shares the copy that is wiped on drop, rather than making one more.
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(wiped(value)))
-        .map_err(|_| SealError::BadToken(BadToken::Value))?;
+    let mut value = HeaderValue::from_maybe_shared(wiped(value)).map_err(|_| SealError::BadToken(BadToken::Value))?;
     value.set_sensitive(true);
-    Ok(Secret::Header(name.clone(), value))
+    Ok(value)
 }
 
 /// Finds a credential's secrets and composes what will be sent.
@@ -176,9 +179,11 @@ fn fill(
         Text::Literal(text) => Ok(Zeroizing::new(text.clone())),
         Text::Secret(secret) => find(secret).map(|value| Zeroizing::new(value.expose().to_owned())),
     };
+    let source =
+        |url: &TokenUrl, ask, prefix| Slot::Token(Arc::new(TokenSource::new(name.clone(), url.clone(), ask, prefix)));
     match kind {
         CredentialKind::Bearer { token } => {
-            Ok(Slot::Header(http::header::AUTHORIZATION, Arc::new(token::bearer(&*for_header(token)?))))
+            Ok(Slot::Header(http::header::AUTHORIZATION, derived(&[BEARER, for_header(token)?.expose()])))
         }
         CredentialKind::Basic { username, password } => {
             let username = text(username)?;
@@ -186,9 +191,7 @@ fn fill(
             if username.contains(':') {
                 return Err(Unusable::ColonInUsername);
             }
-            let pair = Zeroizing::new([username.as_str(), ":", find(password)?.expose()].concat());
-            let coded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-            Ok(Slot::Header(http::header::AUTHORIZATION, derived(&["Basic ", coded.as_str()])))
+            Ok(Slot::Header(http::header::AUTHORIZATION, basic(&username, find(password)?.expose())))
         }
         CredentialKind::Header { header, value } => {
             Ok(Slot::Header(header.name().clone(), derived(&[header.prefix(), for_header(value)?.expose()])))
@@ -202,10 +205,34 @@ fn fill(
                 ("client_secret", secret.expose()),
             ];
             fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
-            let form = SecretValue::derived(form(&fields));
-            Ok(Slot::Token(Arc::new(TokenSource::new(name.clone(), token_url.clone(), form))))
+            let ask = Ask::ClientCredentials(SecretValue::derived(form(&fields)));
+            Ok(source(token_url, ask, BEARER))
+        }
+        CredentialKind::RefreshToken { token_url, client_id, client_secret, refresh_token, scope } => {
+            // Each is encoded before they are joined, so that a colon in either parts nothing.
+            let secret = Arc::new(SecretValue::derived(encoded(find(client_secret)?.expose())));
+            let ask = Ask::Refresh(Refresh {
+                authorization: basic(&encoded(&text(client_id)?), secret.expose()),
+                client_secret: secret,
+                first: find(refresh_token)?,
+                scope: scope.clone(),
+            });
+            Ok(source(token_url, ask, BEARER))
+        }
+        CredentialKind::JwtLogin { login_url, username, password, header } => {
+            let (username, password) = (text(username)?, find(password)?);
+            let form = form(&[("username", username.as_str()), ("password", password.expose())]);
+            Ok(source(login_url, Ask::Login(SecretValue::derived(form)), header.prefix()))
         }
     }
+}
+
+const BEARER: &str = "Bearer ";
+
+/// RFC 7617.
+fn basic(username: &str, password: &str) -> Arc<SecretValue> {
+    let pair = Zeroizing::new([username, ":", password].concat());
+    derived(&["Basic ", Zeroizing::new(STANDARD.encode(pair.as_bytes())).as_str()])
 }
 
 fn derived(parts: &[&str]) -> Arc<SecretValue> {
@@ -214,6 +241,12 @@ fn derived(parts: &[&str]) -> Arc<SecretValue> {
 
 /// RFC 3986's unreserved characters stand for themselves; `%20` is read as a space by every form parser.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encoded(text: &str) -> Zeroizing<String> {
+    let mut encoded = Zeroizing::new(String::with_capacity(3 * text.len()));
+    encoded.extend(utf8_percent_encode(text, FORM));
+    encoded
+}
 
 fn form(fields: &[(&str, &str)]) -> Zeroizing<String> {
     // Three bytes for each at most: the text never moves, so no copy of a secret is left behind.
@@ -241,6 +274,8 @@ pub enum SealError {
     HostsHeader(HeaderName),
     #[error("token endpoint refused with status {}{}", .status.as_u16(), .error.map(OAuthError::suffix).unwrap_or_default())]
     Refused { status: StatusCode, error: Option<OAuthError> },
+    #[error("token endpoint refused with status {} (invalid_grant): the refresh token is expired, revoked or another client's, and a new one is needed", .status.as_u16())]
+    Revoked { status: StatusCode },
     #[error("token endpoint gave no usable token: {0}")]
     BadToken(BadToken),
 }
@@ -264,8 +299,14 @@ pub enum BadToken {
     Kind,
     #[error("expires_in is not a number of seconds above 0")]
     Life,
-    #[error("access_token cannot be sent in a header, or is too short to be kept from leaking")]
+    #[error("token cannot be sent in a header, or is too short or too long to be kept from leaking")]
     Value,
+    #[error("refresh_token is not text, has control characters, or is too short to be kept from leaking")]
+    Refresh,
+    #[error("reply is not a signed JSON Web Token (a page to sign on at, perhaps)")]
+    NotJwt,
+    #[error("exp is not a time to come, in seconds")]
+    Expiry,
 }
 
 /// The codes of RFC 6749, 5.2. No other text of a token endpoint's is repeated.

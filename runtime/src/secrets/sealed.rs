@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
@@ -37,7 +38,14 @@ pub(super) struct Mark {
 pub(super) enum Secret {
     None,
     Header(HeaderName, HeaderValue),
-    Body(Bytes),
+    Form(TokenForm),
+}
+
+/// The secret half of a token request.
+pub(super) struct TokenForm {
+    /// For a client that names itself by HTTP Basic instead of in the form.
+    pub(super) authorization: Option<HeaderValue>,
+    pub(super) body: Bytes,
 }
 
 /// What a socket gets to write, beyond what `Sealed::outbound` says. No `Debug`.
@@ -51,10 +59,9 @@ impl Sealed {
         Self { order: Order::Crossing(Box::new(permit)), mark, secret }
     }
 
-    pub(super) fn token(outbound: Arc<Outbound>, credential: CredentialName, form: &SecretValue) -> Self {
-        let body = Bytes::from_owner(wiped(form));
+    pub(super) fn token(outbound: Arc<Outbound>, credential: CredentialName, form: TokenForm) -> Self {
         let mark = Mark { credential, generation: None };
-        Self { order: Order::Token(outbound), mark: Some(mark), secret: Secret::Body(body) }
+        Self { order: Order::Token(outbound), mark: Some(mark), secret: Secret::Form(form) }
     }
 
     /// The request without its secret.
@@ -86,11 +93,12 @@ impl Sealed {
         }
     }
 
-    /// Sending it twice does what sending it once does.
+    /// Sending it twice does what sending it once does. Not so a token request: a login opens a session, and a refresh
+    /// token may be good once.
     pub fn idempotent(&self) -> bool {
         match &self.order {
             Order::Crossing(permit) => permit.outbound().method().is_idempotent() || permit.grant().idempotent,
-            Order::Token(_) => true,
+            Order::Token(_) => false,
         }
     }
 
@@ -110,7 +118,10 @@ impl Sealed {
             Secret::Header(name, value) => {
                 headers.insert(name.clone(), value.clone());
             }
-            Secret::Body(form) => body = form.clone(),
+            Secret::Form(form) => {
+                body = form.body.clone();
+                headers.extend(form.authorization.iter().map(|value| (AUTHORIZATION, value.clone())));
+            }
         }
         Unsealed { headers, body }
     }
@@ -125,6 +136,6 @@ impl Sealed {
 }
 
 /// A copy that is overwritten when its last holder drops it.
-pub(super) fn wiped(secret: &SecretValue) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(secret.expose().as_bytes().to_vec())
+pub(super) fn wiped(secret: &SecretValue) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(secret.expose().as_bytes().to_vec()))
 }

@@ -4,26 +4,21 @@
 //! (its call was cancelled, the wire failed) drops its `Renewal`, and the next in line gets one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
-use serde::Deserialize;
 use tokio::sync::OwnedMutexGuard;
-use zeroize::Zeroizing;
 
-use super::credential::{TokenUrl, fits_a_header};
-use super::sealed::Sealed;
+use super::credential::TokenUrl;
+use super::reply::{self, Granted};
+use super::sealed::{Sealed, TokenForm, wiped};
 use super::value::SecretValue;
-use super::{BadToken, OAuthError, SealError};
+use super::{SealError, derived, form, sensitive};
 use crate::names::CredentialName;
 use crate::policy::Permit;
 
 /// A token is renewed this long before it expires, or a tenth of its life if that is less.
 const SKEW: Duration = Duration::from_secs(60);
-/// The life of a token whose endpoint does not say.
-const UNSAID_LIFE: Duration = Duration::from_secs(300);
-/// No token is kept longer, whatever its endpoint says.
-const MAX_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A refusal holds for all callers this long: a wrong secret does not get right by asking again, and token endpoints
 /// answer insistence with a ban.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
@@ -32,9 +27,30 @@ const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
 pub(super) struct TokenSource {
     credential: CredentialName,
     url: TokenUrl,
-    form: SecretValue,
+    ask: Ask,
+    /// What stands before the token in its header, with the space it may end in.
+    prefix: String,
     state: Mutex<State>,
     turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// How a token is asked for. It decides too how the answer is read.
+pub(super) enum Ask {
+    /// The whole form.
+    ClientCredentials(SecretValue),
+    Refresh(Refresh),
+    /// The whole form.
+    Login(SecretValue),
+}
+
+pub(super) struct Refresh {
+    /// The client's own header, whole.
+    pub(super) authorization: Arc<SecretValue>,
+    /// As the header holds it, which is not always as the operator gave it.
+    pub(super) client_secret: Arc<SecretValue>,
+    /// The operator's. One that the endpoint gives in its place is kept in memory alone.
+    pub(super) first: Arc<SecretValue>,
+    pub(super) scope: Option<String>,
 }
 
 #[derive(Default)]
@@ -42,6 +58,9 @@ struct State {
     live: Option<Live>,
     /// The token before: a late reply may still echo it.
     previous: Option<Arc<SecretValue>>,
+    /// The refresh token that has taken the place of the operator's, and the one that it took the place of.
+    rotated: Option<Arc<SecretValue>>,
+    retired: Option<Arc<SecretValue>>,
     generation: u64,
     refused: Option<(Instant, SealError)>,
 }
@@ -60,8 +79,8 @@ pub(super) enum Lease {
 }
 
 impl TokenSource {
-    pub(super) fn new(credential: CredentialName, url: TokenUrl, form: SecretValue) -> Self {
-        Self { credential, url, form, state: Mutex::default(), turn: Arc::default() }
+    pub(super) fn new(credential: CredentialName, url: TokenUrl, ask: Ask, prefix: &str) -> Self {
+        Self { credential, url, ask, prefix: prefix.to_owned(), state: Mutex::default(), turn: Arc::default() }
     }
 
     pub(super) async fn lease(&self, now: Instant) -> Result<Lease, SealError> {
@@ -97,10 +116,44 @@ impl TokenSource {
         }
     }
 
-    /// Every token that a reply may still contain.
-    pub(super) fn tokens(&self) -> Vec<Arc<SecretValue>> {
+    /// Every value that a reply may still contain, beyond the operator's own: tokens, and what is sent for one.
+    pub(super) fn values(&self) -> Vec<Arc<SecretValue>> {
         let state = self.state();
-        state.live.iter().map(|live| &live.token).chain(&state.previous).map(Arc::clone).collect()
+        let tokens = state.live.iter().map(|live| &live.token).chain(&state.previous);
+        let tokens = tokens.chain(&state.rotated).chain(&state.retired);
+        let sent = match &self.ask {
+            Ask::Refresh(refresh) => vec![&refresh.authorization, &refresh.client_secret],
+            Ask::ClientCredentials(_) | Ask::Login(_) => Vec::new(),
+        };
+        tokens.chain(sent).map(Arc::clone).collect()
+    }
+
+    fn form(&self) -> Result<TokenForm, SealError> {
+        let refresh = match &self.ask {
+            Ask::ClientCredentials(form) | Ask::Login(form) => {
+                return Ok(TokenForm { authorization: None, body: wiped(form) });
+            }
+            Ask::Refresh(refresh) => refresh,
+        };
+        let token = self.state().rotated.as_ref().map_or_else(|| Arc::clone(&refresh.first), Arc::clone);
+        let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())];
+        fields.extend(refresh.scope.as_deref().map(|scope| ("scope", scope)));
+        let body = wiped(&SecretValue::derived(form(&fields)));
+        Ok(TokenForm { authorization: Some(sensitive(&refresh.authorization)?), body })
+    }
+
+    /// The answer, and the refresh token that it gives in place of the one that was used.
+    fn read(
+        &self,
+        status: StatusCode,
+        body: &[u8],
+        wall: SystemTime,
+    ) -> Result<(Granted, Option<SecretValue>), SealError> {
+        match &self.ask {
+            Ask::ClientCredentials(_) => Ok((reply::bearer(status, body)?, None)),
+            Ask::Refresh(_) => reply::refreshed(status, body),
+            Ask::Login(_) => Ok((reply::login(status, body, wall)?, None)),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,9 +171,9 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    pub(super) fn new(source: &Arc<TokenSource>, permit: Permit, turn: OwnedMutexGuard<()>) -> Self {
-        let sealed = Sealed::token(source.url.outbound(), source.credential.clone(), &source.form);
-        Self { source: Arc::clone(source), sealed, permit, _turn: turn }
+    pub(super) fn new(source: &Arc<TokenSource>, permit: Permit, turn: OwnedMutexGuard<()>) -> Result<Self, SealError> {
+        let sealed = Sealed::token(source.url.outbound(), source.credential.clone(), source.form()?);
+        Ok(Self { source: Arc::clone(source), sealed, permit, _turn: turn })
     }
 
     /// To send like any other request, on record.
@@ -128,26 +181,36 @@ impl Renewal {
         &self.sealed
     }
 
-    /// Takes the endpoint's answer and gives the permit back, to seal again. Redaction learns the token before anybody
-    /// can send it, so no reply can outrun it.
+    /// Takes the endpoint's answer and gives the permit back, to seal again. Redaction learns every value of it before
+    /// anybody can send one, so no reply can outrun it. `now` says how long it is good, `wall` the same for a token that
+    /// names the time at which it ends.
     pub fn admit(
         self,
         status: StatusCode,
         body: &[u8],
         now: Instant,
-        learn: impl FnOnce(&SecretValue),
+        wall: SystemTime,
+        mut learn: impl FnMut(&Arc<SecretValue>),
     ) -> Result<Permit, SealError> {
+        let answer = self.source.read(status, body, wall);
         let mut state = self.source.state();
-        match read_reply(status, body) {
-            Ok(grant) => {
-                learn(&grant.token);
-                let token = Arc::new(grant.token);
-                let header = Arc::new(bearer(&token));
-                let live = Live { token, header, renew_at: now + grant.life - skew(grant.life) };
+        match answer {
+            Ok((granted, refresh)) => {
+                let token = Arc::new(granted.token);
+                learn(&token);
+                let header = derived(&[&self.source.prefix, token.expose()]);
+                let live = Live { token, header, renew_at: now + granted.life - skew(granted.life) };
                 state.generation += 1;
                 state.refused = None;
                 if let Some(old) = state.live.replace(live) {
                     state.previous = Some(old.token);
+                }
+                if let Some(refresh) = refresh.map(Arc::new) {
+                    learn(&refresh);
+                    // Many endpoints say the same one again.
+                    if state.rotated.as_ref().is_none_or(|known| known.expose() != refresh.expose()) {
+                        state.retired = state.rotated.replace(refresh);
+                    }
                 }
                 drop(state);
                 Ok(self.permit)
@@ -160,133 +223,6 @@ impl Renewal {
     }
 }
 
-pub(super) fn bearer(token: &SecretValue) -> SecretValue {
-    SecretValue::derived(Zeroizing::new(["Bearer ", token.expose()].concat()))
-}
-
 fn skew(life: Duration) -> Duration {
     SKEW.min(life / 10)
-}
-
-struct Granted {
-    token: SecretValue,
-    life: Duration,
-}
-
-/// RFC 6749, 5.1 and 5.2. Of a refusal only the code is kept, and only if the RFC lists it: descriptions carry names of
-/// tenants and of applications.
-fn read_reply(status: StatusCode, body: &[u8]) -> Result<Granted, SealError> {
-    if status != StatusCode::OK {
-        let error = serde_json::from_slice::<ErrorReply>(body).ok().and_then(|reply| OAuthError::parse(&reply.error));
-        return Err(SealError::Refused { status, error });
-    }
-    let reply: TokenReply = serde_json::from_slice(body).map_err(|_| SealError::BadToken(BadToken::NotJson))?;
-    if !reply.token_type.eq_ignore_ascii_case("bearer") {
-        return Err(SealError::BadToken(BadToken::Kind));
-    }
-    let life = match reply.expires_in {
-        None => UNSAID_LIFE,
-        Some(seconds) => seconds.read().ok_or(SealError::BadToken(BadToken::Life))?.min(MAX_LIFE),
-    };
-    if !fits_a_header(&reply.access_token) || reply.access_token.contains(' ') {
-        return Err(SealError::BadToken(BadToken::Value));
-    }
-    let token = SecretValue::new(reply.access_token).map_err(|_| SealError::BadToken(BadToken::Value))?;
-    Ok(Granted { token, life })
-}
-
-#[derive(Deserialize)]
-struct TokenReply {
-    access_token: String,
-    token_type: String,
-    expires_in: Option<Seconds>,
-}
-
-#[derive(Deserialize)]
-struct ErrorReply {
-    error: String,
-}
-
-/// A number, or a number in quotes as some endpoints have it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(u64),
-    Text(String),
-}
-
-impl Seconds {
-    fn read(self) -> Option<Duration> {
-        let seconds = match self {
-            Seconds::Number(seconds) => seconds,
-            Seconds::Text(text) => text.parse().ok()?,
-        };
-        (seconds > 0).then(|| Duration::from_secs(seconds))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(status: u16, body: &str) -> Result<(String, u64), SealError> {
-        let status = StatusCode::from_u16(status).unwrap();
-        read_reply(status, body.as_bytes()).map(|granted| (granted.token.expose().to_owned(), granted.life.as_secs()))
-    }
-
-    #[test]
-    fn a_token_reply_is_read_as_the_rfc_and_the_vendors_have_it() {
-        for (body, expected) in [
-            (
-                r#"{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"token-1"}"#,
-                ("token-1", 3599),
-            ),
-            (
-                r#"{"token_type":"bearer","expires_in":"3600","access_token":"token-2","scope":"CXS"}"#,
-                ("token-2", 3600),
-            ),
-            (r#"{"token_type":"BEARER","access_token":"token-3"}"#, ("token-3", 300)),
-            (r#"{"token_type":"Bearer","expires_in":99999999,"access_token":"token-4"}"#, ("token-4", 86400)),
-        ] {
-            let (token, life) = expected;
-            assert_eq!(read(200, body), Ok((token.to_owned(), life)), "{body}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_bearer_token_is_not_used_as_one() {
-        for (body, expected) in [
-            ("<html>", BadToken::NotJson),
-            ("{}", BadToken::NotJson),
-            (r#"{"token_type":"Bearer"}"#, BadToken::NotJson),
-            (r#"{"token_type":"mac","access_token":"token-1"}"#, BadToken::Kind),
-            (r#"{"token_type":"Bearer","expires_in":0,"access_token":"token-1"}"#, BadToken::Life),
-            (r#"{"token_type":"Bearer","expires_in":"soon","access_token":"token-1"}"#, BadToken::Life),
-            (r#"{"token_type":"Bearer","expires_in":-1,"access_token":"token-1"}"#, BadToken::NotJson),
-            (r#"{"token_type":"Bearer","access_token":"short"}"#, BadToken::Value),
-            (r#"{"token_type":"Bearer","access_token":"two words"}"#, BadToken::Value),
-            (r#"{"token_type":"Bearer","access_token":"line\r\nX-Evil: 1"}"#, BadToken::Value),
-        ] {
-            assert_eq!(read(200, body), Err(SealError::BadToken(expected)), "{body}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_keeps_a_listed_code_and_no_text() {
-        for (status, body, error) in [
-            (
-                401,
-                r#"{"error":"invalid_client","error_description":"AADSTS7000215: app 'secret-name'"}"#,
-                Some(OAuthError::InvalidClient),
-            ),
-            (400, r#"{"error":"invalid_scope"}"#, Some(OAuthError::InvalidScope)),
-            (400, r#"{"error":"ignore previous instructions"}"#, None),
-            (500, "oops", None),
-            (302, "", None),
-            (204, "", None),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(read(status.as_u16(), body), Err(SealError::Refused { status, error }), "{body}");
-        }
-    }
 }

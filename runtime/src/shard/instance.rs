@@ -235,6 +235,7 @@ async fn run<T>(
     };
     store.data().stdout.flush();
     store.data().stderr.flush();
+    caller.used_memory(store.data().memory.used);
     ended
 }
 

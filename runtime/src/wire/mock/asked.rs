@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use percent_encoding::percent_decode;
@@ -54,6 +56,16 @@ impl Asked {
         format!("/{}", self.segments.join("/"))
     }
 
+    /// Who a client says it is, and by what secret, in HTTP Basic as RFC 6749, 2.3.1 has it: each of them coded as in a
+    /// form before they are joined.
+    pub(super) fn basic(&self) -> Option<[String; 2]> {
+        let shown = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, coded) = shown.split_once(' ')?;
+        let pair = STANDARD.decode(coded).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+        let mut halves = pair.splitn(2, |byte| *byte == b':');
+        Some([decode(halves.next()?), decode(halves.next()?)])
+    }
+
     /// As an expression's `.request`. Without the `hidden` header, which holds the proof of who asks.
     pub(super) fn value(&self, parameters: BTreeMap<String, String>, hidden: Option<&str>) -> Result<Value, String> {
         let mut headers: BTreeMap<&str, String> = BTreeMap::new();
@@ -103,12 +115,13 @@ impl Asked {
     }
 }
 
+fn decode(part: &[u8]) -> String {
+    let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced).decode_utf8_lossy().into_owned()
+}
+
 /// The pairs of a form or a query string, in their order.
 pub(super) fn form(text: &[u8]) -> Vec<(String, String)> {
-    let decode = |part: &[u8]| {
-        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        percent_decode(&spaced).decode_utf8_lossy().into_owned()
-    };
     text.split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {

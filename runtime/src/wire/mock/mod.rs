@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
@@ -228,7 +229,11 @@ impl Upstreams {
             return Err(no_route(format!("{}{with}", asked.path())));
         };
         self.count(route);
-        let hidden = upstream.routes.auth.as_ref().filter(|_| route.issues.is_none()).map(|auth| auth.header.as_str());
+        let hidden = match (&route.issues, &upstream.routes.auth) {
+            (Some(_), _) => Some(AUTHORIZATION.as_str()),
+            (None, Some(auth)) => Some(auth.header.as_str()),
+            (None, None) => None,
+        };
         let request = asked.value(parameters, hidden).map_err(WireError::BadMock)?;
         let bindings = Bindings { request, tables: upstream.tables.clone(), now: jq::text(&self.now) };
         self.act(asked, upstream, route, &bindings).map_err(WireError::BadMock)
@@ -263,21 +268,25 @@ impl Upstreams {
         if !route.open && !self.proven(asked, upstream) {
             return upstream.error(401, bindings);
         }
-        let Some(audience) = &route.issues else {
+        let Some(issue) = &route.issues else {
             return Answer::read(&route.reply.run(bindings.input([]), bindings)?);
         };
-        let token = Tokens::fresh().map_err(|error| error.to_string())?;
+        let token = self.tokens.fresh(issue.form).map_err(|error| error.to_string())?;
         let checks = matches!(asked.proof, Proof::Headers);
+        let basic = serde_json::to_vec(&asked.basic().filter(|_| checks)).map_err(|error| error.to_string())?;
         let secrets = upstream.secrets.iter().map(|(name, value)| (name.clone(), jq::text(value)));
         let input = bindings.input([
             ("token", jq::text(&token)),
             ("lifetime", Value::from(usize::try_from(self.tokens.lifetime.as_secs()).unwrap_or(usize::MAX))),
             ("secrets", jq::object(secrets)),
             ("checks", Value::Bool(checks)),
+            ("basic", jq::read(&basic)?),
         ]);
-        let answer = Answer::read(&route.reply.run(input, bindings)?)?;
+        let answer = route.reply.run(input, bindings).and_then(|value| Answer::read(&value));
+        // An error repeats the value that it stumbled over, and here that may be a secret.
+        let answer = answer.map_err(|_| format!("{} fails; it knows secrets, so it is not said how", route.name))?;
         if answer.status.is_success() {
-            self.tokens.admit(audience, token);
+            self.tokens.admit(&issue.audience, token);
         }
         Ok(answer)
     }

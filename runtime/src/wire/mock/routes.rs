@@ -39,8 +39,20 @@ struct RouteEntry {
     reply: Option<String>,
     reply_file: Option<PathBuf>,
     issues: Option<String>,
+    token: Option<TokenForm>,
     #[serde(default)]
     open: bool,
+}
+
+/// What the token of a route with `issues` looks like.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum TokenForm {
+    /// Random, and nothing to read in it.
+    #[default]
+    Opaque,
+    /// A JSON Web Token that says when it was made and when it ends, by the real clock.
+    Jwt,
 }
 
 /// How a request shows that it may ask. Only values are checked here: what a client is allowed is the manifest's business.
@@ -87,10 +99,16 @@ pub(super) struct Route {
     template: Vec<Segment>,
     query: Vec<String>,
     pub(super) reply: Expression,
-    /// The upstream where a token given out here is good.
-    pub(super) issues: Option<String>,
+    pub(super) issues: Option<Issue>,
     /// Answers without any proof of who asks.
     pub(super) open: bool,
+}
+
+/// That a route gives out tokens.
+pub(super) struct Issue {
+    /// The upstream where they are good.
+    pub(super) audience: String,
+    pub(super) form: TokenForm,
 }
 
 enum Segment {
@@ -126,6 +144,11 @@ impl Routes {
                     return Err(bad("needs either `reply` or `reply-file`".to_owned()));
                 }
             };
+            let issues = match (&entry.issues, entry.token) {
+                (Some(audience), form) => Some(Issue { audience: audience.clone(), form: form.unwrap_or_default() }),
+                (None, None) => None,
+                (None, Some(_)) => return Err(bad("`token` is for a route with `issues`".to_owned())),
+            };
             let name = format!("{upstream}/{}", entry.name);
             if routes.iter().any(|known: &Route| known.name == name) {
                 return Err(bad("this name is taken".to_owned()));
@@ -136,7 +159,7 @@ impl Routes {
                 template: template(&entry.path).map_err(bad)?,
                 query: entry.query.clone(),
                 reply: compile(format!("route {:?}", entry.name), &reply)?,
-                issues: entry.issues.clone(),
+                issues,
                 open: entry.open,
             });
         }

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
@@ -475,6 +476,8 @@ fn a_mistake_in_a_file_shows_when_it_is_loaded() {
         (route("{}").replace("'/x'", "'/x{id}'"), "whole segment"),
         (route("{}").replace("name = 'x'\n", ""), "name"),
         (route("{}").replace("reply", "ignored"), "ignored"),
+        (route("{}") + "token = 'jwt'\n", "`token` is for a route with `issues`"),
+        (route("{}") + "issues = 'up'\ntoken = 'saml'\n", "saml"),
         (route("{}") + "[[route]]\nname = 'x'\nmethod = 'GET'\npath = '/y'\nreply = '{}'\n", "taken"),
     ] {
         let error = upstream(&routes).1.map(drop).unwrap_err().to_string();
@@ -545,6 +548,7 @@ async fn the_same_request_gets_the_same_bytes() {
 struct Client<'a> {
     server: &'a Handle,
     host: &'a str,
+    /// A bearer token, or the whole header.
     token: Option<&'a str>,
 }
 
@@ -565,7 +569,8 @@ impl Client<'_> {
         let connection = tokio::spawn(connection);
         let mut request = http::Request::builder().method(method).uri(path).header("host", self.host);
         if let Some(token) = self.token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+            let whole = if token.contains(' ') { token.to_owned() } else { format!("Bearer {token}") };
+            request = request.header(AUTHORIZATION, whole);
         }
         if !body.is_empty() {
             let kind = if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
@@ -636,6 +641,123 @@ async fn over_tls_a_wrong_secret_gets_no_token() {
     let (_, body) = token(&server, FORM).await;
     let expired = Client { server: &server, host: "graph.microsoft.com", token: body["access_token"].as_str() };
     assert_eq!(expired.send("GET", "/v1.0/users", "").await.unwrap().0, StatusCode::UNAUTHORIZED);
+}
+
+/// Says what it sees of who asks, and gives out both forms of token.
+const TOKENS: &str = r#"
+    hosts = ["a.test"]
+    [auth]
+    prefix = "AR-JWT "
+    accepts = "tokens"
+    [secrets]
+    NAME = "kept-to-itself"
+    [[route]]
+    name = "jwt"
+    method = "POST"
+    path = "/jwt"
+    open = true
+    issues = "up"
+    token = "jwt"
+    reply = '{status: 200, text: .token}'
+    [[route]]
+    name = "opaque"
+    method = "POST"
+    path = "/opaque"
+    open = true
+    issues = "up"
+    reply = '{status: 200, body: {token: .token, basic: .basic, checks: .checks, headers: .request.headers}}'
+    [[route]]
+    name = "broken"
+    method = "POST"
+    path = "/broken"
+    open = true
+    issues = "up"
+    reply = '.secrets | error'
+    [[route]]
+    name = "things"
+    method = "GET"
+    path = "/things"
+    reply = '{status: 200, body: .tables.things}'
+"#;
+
+#[tokio::test]
+async fn over_tls_a_token_may_say_itself_when_it_ends() {
+    let (dir, _) = upstream(TOKENS);
+    let seconds = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let lifetime = Duration::from_secs(1800);
+    let server =
+        served(ServeOptions::new(MockOptions { token_lifetime: lifetime, ..MockOptions::new(dir.path()) })).await;
+    let things = async |token: &str| {
+        let shown = format!("AR-JWT {token}");
+        let client = Client { server: &server, host: "a.test", token: Some(&shown) };
+        client.send("GET", "/things", "").await.unwrap().0
+    };
+    let login = Client { server: &server, host: "a.test", token: None };
+    let before = seconds();
+    let mut given = BTreeSet::new();
+    for _ in 0..2 {
+        let (status, _, token) = login.send("POST", "/jwt", "").await.unwrap();
+        let token = String::from_utf8(token.to_vec()).unwrap();
+        let parts: Vec<_> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).collect();
+        let [head, claims, signature] = parts.try_into().unwrap();
+        let (head, claims): (Json, Json) =
+            (serde_json::from_slice(&head).unwrap(), serde_json::from_slice(&claims).unwrap());
+        assert_eq!((status, &head["typ"], signature.is_empty()), (StatusCode::OK, &json!("JWT"), false));
+        let (made, ends) = (claims["iat"].as_u64().unwrap(), claims["exp"].as_u64().unwrap());
+        assert!((before..=seconds()).contains(&made) && ends == made + 1800, "{claims}");
+        assert_eq!(things(&token).await, StatusCode::OK);
+        assert!(given.insert(token), "two tokens are alike");
+    }
+    for token in &given {
+        assert_eq!(things(&format!("{token}0")).await, StatusCode::UNAUTHORIZED);
+    }
+    server.expire_tokens();
+    for token in &given {
+        assert_eq!(things(token).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_token_route_sees_the_client_s_name_and_secret_only_where_they_are_checked() {
+    let (dir, mock) = upstream(TOKENS);
+    let basic = |pair: &[u8]| format!("Basic {}", STANDARD.encode(pair));
+    let server = served(ServeOptions::new(MockOptions::new(dir.path()))).await;
+    for (sent, seen) in [
+        (None, Json::Null),
+        (Some(basic(b"id:secret")), json!(["id", "secret"])),
+        (Some(basic(b"id%3A1:a%2Bb+c%20d:e")), json!(["id:1", "a+b c d:e"])),
+        (Some(basic(b":")), json!(["", ""])),
+        (Some(basic(b"id:secret").replace("Basic", "bAsIc")), json!(["id", "secret"])),
+        (Some(basic(b"no colon")), Json::Null),
+        (Some("Basic ?".to_owned()), Json::Null),
+        (Some("Bearer aWQ6c2VjcmV0".to_owned()), Json::Null),
+    ] {
+        let client = Client { server: &server, host: "a.test", token: sent.as_deref() };
+        let (status, _, body) = client.send("POST", "/opaque", "").await.unwrap();
+        let body: Json = serde_json::from_slice(&body).unwrap();
+        assert_eq!((status, &body["basic"], &body["checks"]), (StatusCode::OK, &seen, &json!(true)), "{sent:?}");
+        assert_eq!(body["headers"].get("authorization"), None);
+        assert!(body["token"].as_str().unwrap().starts_with("mock."), "{body}");
+    }
+    // In process the host holds no secret that it could show.
+    let asked = request("POST", "https://a.test/opaque", &[("authorization", &basic(b"id:secret"))]);
+    let reply = mock.unwrap().send(&asked).await.unwrap();
+    let body: Json = serde_json::from_slice(reply.body()).unwrap();
+    assert_eq!((&body["basic"], &body["checks"]), (&Json::Null, &json!(false)));
+    assert_eq!(body["headers"], json!({}));
+}
+
+#[tokio::test]
+async fn what_breaks_in_a_token_route_does_not_say_its_secrets() {
+    let (dir, mock) = upstream(TOKENS);
+    let error = mock.unwrap().send(&request("POST", "https://a.test/broken", &[])).await.err().unwrap();
+    let server = served(ServeOptions::new(MockOptions::new(dir.path()))).await;
+    let client = Client { server: &server, host: "a.test", token: None };
+    let (status, _, body) = client.send("POST", "/broken", "").await.unwrap();
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
+    for said in [error.to_string(), String::from_utf8(body.to_vec()).unwrap()] {
+        assert!(said.contains("up/broken") && !said.contains("kept"), "{said}");
+    }
 }
 
 #[tokio::test]

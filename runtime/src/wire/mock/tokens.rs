@@ -2,9 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 use tokio::time::Instant;
+
+use super::routes::TokenForm;
 
 pub(super) struct Tokens {
     pub(super) lifetime: Duration,
@@ -27,10 +32,22 @@ impl Tokens {
     }
 
     /// A token that is good nowhere yet.
-    pub(super) fn fresh() -> Result<String, NoRandomness> {
+    pub(super) fn fresh(&self, form: TokenForm) -> Result<String, NoRandomness> {
         let mut bytes = [0u8; 32];
         getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
-        Ok(format!("mock.{}", hex::encode(bytes)))
+        let random = hex::encode(bytes);
+        Ok(match form {
+            TokenForm::Opaque => format!("mock.{random}"),
+            TokenForm::Jwt => {
+                let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let ends = made + self.lifetime;
+                let coded = |part: serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+                let head = coded(json!({ "alg": "HS256", "typ": "JWT" }));
+                let claims = coded(json!({ "sub": "mock", "iat": made.as_secs(), "exp": ends.as_secs() }));
+                // Nobody checks the signature, which makes the token one that cannot be guessed.
+                format!("{head}.{claims}.mock{random}")
+            }
+        })
     }
 
     pub(super) fn admit(&self, upstream: &str, token: String) {

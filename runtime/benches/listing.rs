@@ -1,0 +1,132 @@
+//! Lists 50,000 workers page by page through the sandbox, from the generated mock: time, crossings, memory of the guest.
+//! Also the size of every component.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a benchmark ends where it is wrong, and prints"
+)]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nexus::audit::{Asked, Crossing, Entry, Subject};
+use nexus::egress::{Caller, Door};
+use nexus::manifest::{Manifest, Values};
+use nexus::names::{SettingName, ToolName};
+use nexus::shard::{CallContext, Shard};
+use nexus::tool::Outcome;
+use nexus::wire::mock::MockOptions;
+use nexus::wire::{Mock, Wire};
+use serde_json::{Value, json};
+use support::{ledger, repo, scrubber};
+use tokio_util::sync::CancellationToken;
+
+const WORKERS: usize = 50_000;
+/// What one call may return.
+const MOST: usize = 20_000;
+
+fn main() {
+    sizes();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for workers in [WORKERS / 10, WORKERS] {
+        runtime.block_on(list(workers));
+    }
+}
+
+fn sizes() {
+    let mut folders: Vec<_> =
+        fs::read_dir(repo().join("target/shards")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let bytes = fs::metadata(folder.join(format!("{name}.wasm"))).unwrap().len();
+        println!("component {name}: {} kB", bytes / 1000);
+    }
+}
+
+struct World(BTreeMap<String, String>);
+
+impl Values for World {
+    fn value(&self, name: &SettingName) -> Option<String> {
+        self.0.get(name.as_str()).cloned()
+    }
+}
+
+async fn list(workers: usize) {
+    let data = repo().join("mock-data");
+    let settings = toml::from_str(&fs::read_to_string(data.join("settings.toml")).unwrap()).unwrap();
+    let manifest = Manifest::read(&repo().join("target/shards/workday/shard.toml"), &World(settings)).unwrap();
+    // The company's own people come before those that are made up.
+    let own =
+        serde_json::from_str::<Vec<Value>>(&fs::read_to_string(data.join("workday/workers.json")).unwrap()).unwrap();
+    let total = workers + own.len();
+
+    let begun = Instant::now();
+    let mock = Mock::load(MockOptions { scale: workers, ..MockOptions::new(data) }).unwrap();
+    println!("{total} workers: {} ms to make them up", begun.elapsed().as_millis());
+
+    let folder = tempfile::tempdir_in(repo().join("target")).unwrap();
+    let door = Arc::new(Door::new(ledger(folder.path(), true), Wire::Mock(mock.clone()), scrubber()));
+    let shard = support::shard(&door, manifest).await;
+    let (mut listed, mut bytes, mut memory, mut calls) = (0, 0, 0, 0);
+    let begun = Instant::now();
+    while listed < total {
+        let entry = intent(&door).await;
+        let caller = caller(&shard, &entry);
+        let rows = call(&shard, &door, &caller, listed).await;
+        memory = memory.max(caller.memory());
+        bytes += rows.1;
+        listed += rows.0;
+        calls += 1;
+    }
+    let took = begun.elapsed();
+    assert_eq!(listed, total);
+    let pages = mock.count("workday/workers");
+    println!(
+        "{total} workers: {calls} calls, {pages} pages, {} ms, {:.2} ms a page, {} KiB of results; peak guest memory {} KiB",
+        took.as_millis(),
+        milliseconds(took) / pages as f64,
+        bytes / 1024,
+        memory / 1024,
+    );
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// The line that every call begins with: what leaves during it has it as its parent.
+async fn intent(door: &Door) -> Entry {
+    let (what, subject) = (Crossing::Call, Arc::new(Subject::default()));
+    door.ledger().ask(Asked { what, parent: None, subject, args_summary: None, request_bytes: None }).await.unwrap()
+}
+
+fn caller(shard: &Shard, entry: &Entry) -> Arc<Caller> {
+    let deadline = tokio::time::Instant::now() + shard.rights.limits.deadline;
+    let tool = ToolName::parse("workday_list_workers").unwrap();
+    let subject = Arc::new(Subject::default());
+    let cancelled = CancellationToken::new();
+    Arc::new(Caller::new(shard.rights.clone(), tool, subject, entry.event_id(), deadline, cancelled, None))
+}
+
+/// One call from an offset on: its rows, and the bytes of its result.
+async fn call(shard: &Shard, door: &Arc<Door>, caller: &Arc<Caller>, offset: usize) -> (usize, usize) {
+    let arguments = json!({ "limit": MOST, "offset": offset }).to_string();
+    let settings = shard.manifest.settings.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    let context = CallContext { call_id: String::new(), remaining_ms: 60_000, settings, resumed: None };
+    let tool = caller.tool.clone().unwrap();
+    match shard.call(door, caller, &tool, &arguments, context).await.unwrap().unwrap() {
+        Outcome::Done(output) => {
+            let rows = output.data.as_ref().and_then(|data| data["workers"].as_array()).unwrap().len();
+            (rows, output.bytes)
+        }
+        Outcome::InputRequired(_) => unreachable!("the tool asks nothing"),
+    }
+}
