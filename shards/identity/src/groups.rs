@@ -1,15 +1,14 @@
 //! Groups of Entra ID, and who is in them.
 
-use nexus_shard::{Call, Output, ToolError, arguments, data, nullable, odata, tool};
+use nexus_shard::{Call, Output, Source, ToolError, arguments, data, nullable, odata, tool};
 use serde::Deserialize;
 
-use crate::graph::{self, Source};
+use crate::graph;
 
 const SELECT: &str = "id,displayName,description,groupTypes,mail,securityEnabled,onPremisesSyncEnabled,createdDateTime";
 const PAGE: u32 = 999;
-const GROUPS: Source = Source { what: "groups", needs: "the permission GroupMember.Read.All" };
-const MEMBERS: Source =
-    Source { what: "group members", needs: "the permissions GroupMember.Read.All and User.Read.All" };
+const GROUPS: Source = graph::source("groups", "the permission GroupMember.Read.All");
+const MEMBERS: Source = graph::source("group members", "the permissions GroupMember.Read.All and User.Read.All");
 
 #[arguments]
 pub(crate) struct ListGroups {

@@ -1,31 +1,27 @@
 //! What Entra ID demands of a sign-in, which sign-ins there were, and whom it holds to be at risk.
 
-use nexus_shard::{Call, Output, ToolError, arguments, data, nullable, odata, tool};
+use nexus_shard::{Call, Output, Source, ToolError, arguments, data, nullable, odata, tool};
 use serde::Deserialize;
 
-use crate::graph::{self, Source};
+use crate::graph;
 use crate::security::policies::{Policy, PolicyList, PolicyRow};
 
 mod policies;
 
 /// Tenants may have some hundreds of policies, so this is a bound against a broken upstream, not a limit one meets.
 const MAX_POLICIES: u32 = 2_000;
-const POLICIES: Source = Source { what: "conditional access policies", needs: "the permission Policy.Read.All" };
+const POLICIES: Source = graph::source("conditional access policies", "the permission Policy.Read.All");
 
 /// Graph gives 1000 sign-ins at once and bears five such requests in ten seconds.
 const SIGN_IN_PAGE: u32 = 1_000;
-const SIGN_INS: Source = Source {
-    what: "sign-in logs",
-    needs: "the permission AuditLog.Read.All and the tenant an Entra ID P1 or P2 licence",
-};
+const SIGN_INS: Source =
+    graph::source("sign-in logs", "the permission AuditLog.Read.All and the tenant an Entra ID P1 or P2 licence");
 
 /// At one request a second, more would not be read before the deadline.
 const MAX_RISKY: u32 = 10_000;
 const RISKY_PAGE: u32 = 500;
-const RISKY: Source = Source {
-    what: "risky users",
-    needs: "the permission IdentityRiskyUser.Read.All and the tenant an Entra ID P2 licence",
-};
+const RISKY: Source =
+    graph::source("risky users", "the permission IdentityRiskyUser.Read.All and the tenant an Entra ID P2 licence");
 
 /// Lists the conditional access policies of Microsoft Entra ID: whom and what each covers, and what it demands.
 ///

@@ -1,13 +1,13 @@
 //! Applications as the tenant knows them.
 
-use nexus_shard::{Call, Output, ToolError, arguments, data, nullable, odata, tool};
+use nexus_shard::{Call, Output, Source, ToolError, arguments, data, nullable, odata, tool};
 use serde::Deserialize;
 
-use crate::graph::{self, Source};
+use crate::graph;
 
 const SELECT: &str = "id,appId,displayName,servicePrincipalType,accountEnabled,appOwnerOrganizationId,tags";
 const PAGE: u32 = 999;
-const SOURCE: Source = Source { what: "service principals", needs: "the permission Application.Read.All" };
+const SOURCE: Source = graph::source("service principals", "the permission Application.Read.All");
 
 #[arguments]
 pub(crate) struct ListServicePrincipals {

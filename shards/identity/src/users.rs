@@ -1,15 +1,15 @@
 //! People in Entra ID: all of them, or one.
 
-use nexus_shard::{Call, Output, ToolError, arguments, data, nullable, odata, tool};
+use nexus_shard::{Call, Output, Source, ToolError, arguments, data, nullable, odata, tool};
 use serde::Deserialize;
 
-use crate::graph::{self, Source};
+use crate::graph;
 
 /// Graph shows eleven fields unless asked for others; the account state is not among the eleven.
 const SELECT: &str = "id,displayName,userPrincipalName,mail,jobTitle,department,accountEnabled,employeeId,userType,\
                       createdDateTime,onPremisesSyncEnabled,onPremisesSamAccountName,assignedLicenses";
 const PAGE: u32 = 999;
-const SOURCE: Source = Source { what: "users", needs: "the permission User.Read.All" };
+const SOURCE: Source = graph::source("users", "the permission User.Read.All");
 
 #[arguments]
 pub(crate) struct ListUsers {

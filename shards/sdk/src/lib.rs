@@ -4,9 +4,12 @@
 //!
 //! - the schemas a client sees are those of the Rust types ([`arguments`], [`data`]), limits included;
 //! - a request says what the author meant: values are escaped, and what cannot be said unambiguously is an error
-//!   ([`Request`]);
+//!   ([`Request`], and the conditions of [`ar`]);
+//! - a collection is read to a proven end or says that it was not ([`odata`], [`offset`], [`rows`]), and half an answer is
+//!   none ([`graphql`]);
+//! - times, days and amounts of money look the same whoever sent them ([`Utc`], [`Date`], [`Money`]);
 //! - a result that lacks something says so: [`Output::partial`] is the only way to leave something out, and it wants a reason;
-//! - an error never carries a value from a reply ([`ToolError`]);
+//! - an error never carries a value from a reply ([`ToolError`]), but at most an upstream's short code ([`Source`]);
 //! - only what is called becomes an import of the component.
 //!
 //! What it does not know: what a manifest grants, and any credential. The host judges both.
@@ -20,21 +23,32 @@ extern crate self as nexus_shard;
 pub use nexus_shard_macros::{arguments, data, tool};
 pub use {schemars, serde, serde_json};
 
+pub use calendar::{Date, Utc};
 pub use call::{Call, Level, Resumed};
 pub use error::{Refusal, ToolError};
+pub use money::Money;
 pub use output::{Body, Content, Data, NoData, Outcome, Output, Question};
 pub use reply::{Reply, nullable};
 pub use request::{RawRequest, Request};
+pub use source::Source;
 pub use tool::{Annotations, Answer, Answered, Category, Definition, Entry, NoArguments, Returned, Tool};
 
+pub mod ar;
+mod calendar;
 mod call;
 mod error;
+pub mod graph;
+pub mod graphql;
 mod host;
+mod money;
 pub mod odata;
+pub mod offset;
 mod output;
 mod reply;
 mod request;
+pub mod rows;
 pub mod schema;
+mod source;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod tool;

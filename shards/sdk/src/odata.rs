@@ -2,7 +2,8 @@
 //!
 //! The next page is where `@odata.nextLink` says, whole and unread; an empty page may have one too. A link is followed
 //! only if it names the collection that was asked for: same scheme, host and port, and the same path but for case (the
-//! vendor links `signIns` to `signins`). A link seen before would never end.
+//! vendor links `signIns` to `signins`). A link seen before would never end. One letter of it is written anew: a `+` in the
+//! query, which the vendor's form encoding has for a blank and the host refuses as ambiguous, becomes `%20`.
 //!
 //! A page that fails fails the call: half a collection looks like a whole one to whoever counts it. A bound that is
 //! reached does not fail: the rows are true, and [`Rows::into_output`] says that there are more.
@@ -12,58 +13,11 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::rows::{Bounds, End, Rows};
+
 use crate::request::RawRequest;
 use crate::url::Link;
-use crate::{Call, Output, Reply, Request, ToolError};
-
-/// How far to read.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Rows to return at most.
-    pub rows: usize,
-    /// Pages to ask for at most. Each is one crossing of the manifest's `egress-calls`.
-    pub pages: usize,
-}
-
-/// What was read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rows<T> {
-    /// The rows, in the upstream's order.
-    pub rows: Vec<T>,
-    /// How many rows the upstream says there are (`@odata.count`), if it was asked.
-    pub count: Option<u64>,
-    /// Pages read.
-    pub pages: usize,
-    /// Where reading ended.
-    pub end: End,
-}
-
-/// Why no further page was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// There is none.
-    Last,
-    /// There are more rows than were wanted.
-    Rows,
-    /// There may be more rows, but so many pages were not expected.
-    Pages,
-}
-
-impl<T> Rows<T> {
-    /// A result made of these rows, complete only if the last page was read. `what` is a plural: `users`.
-    pub fn into_output<D>(self, what: &str, data: impl FnOnce(Vec<T>) -> D) -> Output<D> {
-        let (n, pages) = (self.rows.len(), self.pages);
-        let output = Output::new(data(self.rows));
-        match self.end {
-            End::Last => output,
-            End::Rows => output.partial(format!("there are more {what}: only the first {n} are returned, as limited")),
-            End::Pages => {
-                let why = format!("there may be more {what}: reading stopped after {pages} pages with {n} {what}");
-                output.partial(why)
-            }
-        }
-    }
-}
+use crate::{Call, Reply, Request, ToolError};
 
 /// Reads a collection. `explain` turns a reply that is not 200 into the error the client sees.
 pub fn pages<T: DeserializeOwned>(
@@ -75,12 +29,14 @@ pub fn pages<T: DeserializeOwned>(
     let mut request = first.build()?;
     let first_url = request.url.clone();
     let origin = Link::parse(&first_url).ok_or_else(|| ToolError::internal("the first page has no readable URL"))?;
+    let counted = first_url.contains("$count=true");
     let mut seen = BTreeSet::from([first_url.clone()]);
     let mut read = Rows { rows: Vec::new(), count: None, pages: 0, end: End::Last };
     loop {
         let page: Page<T> = page(call, &request, &origin.host, &explain)?;
         read.pages += 1;
-        if read.pages == 1 {
+        // Some collections send a count unasked, and mean the page.
+        if read.pages == 1 && counted {
             read.count = page.count;
         }
         read.rows.extend(page.value);
@@ -92,6 +48,10 @@ pub fn pages<T: DeserializeOwned>(
         }
         let Some(link) = page.next else { return Ok(read) };
         check(&origin, &link)?;
+        let link = match link.split_once('?') {
+            Some((path, query)) => format!("{path}?{}", query.replace('+', "%20")),
+            None => link,
+        };
         if read.pages >= bounds.pages {
             read.end = End::Pages;
             return Ok(read);
@@ -185,6 +145,26 @@ mod tests {
             assert_eq!(request.headers, [("consistencylevel".to_owned(), b"eventual".to_vec())]);
             assert_eq!(request.credential.as_deref(), Some("graph"));
         }
+    }
+
+    #[test]
+    fn a_blank_that_the_vendor_writes_as_plus_stays_a_blank() {
+        let link = format!("{URL}?$skiptoken=LastDeviceName%3d%27Ole%27%27s+phone%2b1%27");
+        let fake = Fake::replies([linked(&[1], &link), last(&[2])]);
+        assert_eq!(read(&fake, 10, 10).unwrap().rows, [1, 2]);
+        let expected = format!("{URL}?$skiptoken=LastDeviceName%3d%27Ole%27%27s%20phone%2b1%27");
+        assert_eq!(fake.sent().last().unwrap().url, expected);
+    }
+
+    #[test]
+    fn a_count_that_nobody_asked_for_is_not_believed() {
+        let page = || reply(200, r#"{"@odata.count":1,"value":[1]}"#);
+        assert_eq!(read(&Fake::replies([page()]), 10, 10).unwrap().count, None);
+        let request = Request::get("https://graph.microsoft.com").path("v1.0/groups").query("$count", true);
+        let bounds = Bounds { rows: 10, pages: 10 };
+        let fake = Fake::replies([page()]);
+        let rows = super::pages::<u32>(&fake.context(), request, bounds, |_| ToolError::internal("")).unwrap();
+        assert_eq!(rows.count, Some(1));
     }
 
     #[test]
