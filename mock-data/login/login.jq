@@ -11,17 +11,25 @@ def refuse($status; $error; $code; $message): reply($status; {
   correlation_id: "0f9f5b0a-54a5-4c58-8f0b-4f6f0e3a7711"
 });
 
+# Applications registered with the tenant, each with a secret of its own. Two may be one: then either secret is good.
+def applications: .secrets | [
+  {id: .ENTRA_CLIENT_ID, secret: .ENTRA_CLIENT_SECRET},
+  {id: .INTUNE_CLIENT_ID, secret: .INTUNE_CLIENT_SECRET}
+];
+
 # In process nobody holds a secret, so nothing is compared (`checks` is false).
 def token($tenant): . as $in | ($request.body // {}) as $form
-  | if [$request.params.tenant | ascii_downcase] | inside([$tenant.id, $tenant.domain]) | not then
+  | [if .checks then applications[] else empty end | select(.id == $form.client_id)] as $named
+  | ($request.params.tenant | ascii_downcase) as $asked
+  | if $asked != $tenant.id and $asked != $tenant.domain then
       refuse(400; "invalid_request"; 90002; "Tenant '\($request.params.tenant)' not found.")
     elif $form.grant_type != "client_credentials" then
       refuse(400; "unsupported_grant_type"; 70003; "The app requested an unsupported grant type.")
-    elif $in.checks and $form.client_id != $in.secrets.ENTRA_CLIENT_ID then
+    elif $in.checks and $named == [] then
       refuse(400; "unauthorized_client"; 700016; "Application with identifier was not found in the directory.")
-    elif $in.checks and $form.client_secret != $in.secrets.ENTRA_CLIENT_SECRET then
+    elif $in.checks and (any($named[]; .secret == $form.client_secret) | not) then
       refuse(401; "invalid_client"; 7000215; "Invalid client secret provided.")
-    elif [$form.scope] | inside($tenant.resources) | not then
+    elif any($tenant.resources[]; . == $form.scope) | not then
       refuse(400; "invalid_scope"; 1002012; "The provided value for scope is not valid.")
     else
       reply(200; {token_type: "Bearer", expires_in: $in.lifetime, ext_expires_in: $in.lifetime, access_token: $in.token})
