@@ -28,3 +28,4 @@ mod mcp;
 mod policy_matrix;
 mod secrets;
 mod structure;
+mod tools;

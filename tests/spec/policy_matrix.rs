@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nexus::manifest::{Manifest, Values};
 use nexus::names::SettingName;
-use nexus::policy::EgressGrant;
+use nexus::policy::{Document, EgressGrant};
 use serde_json::Value;
 
 use crate::support::{Nexus, repo, shards};
@@ -46,6 +46,9 @@ fn check() -> String {
             let secrets: Vec<_> = kind.settings().into_iter().map(|name| name.as_str()).collect();
             writeln!(table, "credential {credential} is made of {}", secrets.join(" ")).unwrap();
         }
+        for document in manifest.egress.iter().filter_map(|grant| grant.documents.as_ref()).flatten() {
+            writeln!(table, "document {} is {}", document.name(), document.digest()).unwrap();
+        }
         for tool in tools {
             let tool_name = tool["name"].as_str().unwrap();
             writeln!(table, "\n{tool_name} ({})", tool["category"].as_str().unwrap()).unwrap();
@@ -79,6 +82,10 @@ fn cells(table: &mut String, grant: &EgressGrant) {
             match &grant.credential {
                 Some(credential) => write!(table, "  as {credential}").unwrap(),
                 None => write!(table, "  as nobody").unwrap(),
+            }
+            if let Some(documents) = &grant.documents {
+                write!(table, "  sends {}", documents.iter().map(Document::name).collect::<Vec<_>>().join(" "))
+                    .unwrap();
             }
             if let Some(keep) = &grant.keep {
                 write!(table, "  keeps {} fields", keep.len()).unwrap();

@@ -74,6 +74,13 @@ impl Nexus {
         Self::new().with_shard(&shards().join("identity"))
     }
 
+    /// With all shards of this repository.
+    pub fn whole() -> Self {
+        let mut folders: Vec<_> = fs::read_dir(shards()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        folders.sort();
+        folders.iter().fold(Self::new(), |nexus, folder| nexus.with_shard(folder))
+    }
+
     /// With one guest of `tests/guests`.
     pub fn with_guest(self, name: &str) -> Self {
         let folder = guest(name);
@@ -88,11 +95,7 @@ impl Nexus {
     /// With a copy whose manifest was edited.
     pub fn with_shard_as(self, folder: &Path, name: impl AsRef<OsStr>, edit: impl FnOnce(String) -> String) -> Self {
         let copy = self.dir.path().join("shards").join(name.as_ref());
-        fs::create_dir_all(&copy).unwrap();
-        for entry in fs::read_dir(folder).unwrap() {
-            let file = entry.unwrap().path();
-            fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
-        }
+        copy_folder(folder, &copy);
         let manifest = copy.join("shard.toml");
         let text = fs::read_to_string(&manifest).unwrap();
         fs::write(&manifest, edit(text)).unwrap();
@@ -164,6 +167,19 @@ impl Nexus {
     /// `nexus serve --stdio`.
     pub fn stdio(&self) -> mcp::Stdio {
         mcp::Stdio::start(self.command(&["serve", "--stdio"]))
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let from = entry.unwrap().path();
+        let to = to.join(from.file_name().unwrap());
+        if from.is_dir() {
+            copy_folder(&from, &to);
+        } else {
+            fs::copy(&from, to).unwrap();
+        }
     }
 }
 

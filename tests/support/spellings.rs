@@ -39,15 +39,18 @@ fn lower_escapes(text: &str) -> String {
     parts.fold(first, |all, part| all + "%" + &part[..2].to_lowercase() + &part[2..])
 }
 
-/// Neither the client secret nor a token that a mock upstream gave out. Tokens are random; all begin with `mock.`.
+/// Neither the client secret nor a token that a mock upstream gave out. Tokens are random; opaque ones begin with `mock.`,
+/// and the signature of a JSON Web Token with `mock`.
 pub fn assert_no_secret(place: &str, written: &[u8]) {
     let text = String::from_utf8_lossy(written);
     for spelling in spellings(CLIENT_SECRET) {
         assert!(!text.contains(&spelling), "the client secret is in {place}, as {spelling}: {text}");
     }
-    for (at, _) in text.match_indices("mock.") {
-        let digits = text[at + 5..].chars().take_while(char::is_ascii_hexdigit).count();
-        assert!(digits < 12, "a token is in {place}: {text}");
+    for head in ["mock.", ".mock"] {
+        for (at, _) in text.match_indices(head) {
+            let digits = text[at + 5..].chars().take_while(char::is_ascii_hexdigit).count();
+            assert!(digits < 12, "a token is in {place}: {text}");
+        }
     }
     for head in ["bW9jay4", "1vY2su", "tb2NrL", "6d6f636b2e", "6D6F636B2E", "mock%2E", "mock%2e"] {
         assert!(!text.contains(head), "a token is in {place}, as {head}: {text}");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use nexus::wire::mock::{Fault, Handle, Misbehaviour, MockOptions, ServeOptions, serve};
 use tokio::net::TcpListener;
@@ -17,7 +18,6 @@ pub const CLIENT_ID: &str = "7d6c5b4a-1f2e-4d3c-8b9a-0a1b2c3d4e5f";
 pub const CLIENT_SECRET: &str = r#"Zq8~vT/4+pL%w"K\x&=9?b>"#;
 pub const TENANT: &str = "nexus.corp";
 
-const GRAPH: &str = "graph.microsoft.com";
 const LOGIN: &str = "login.microsoftonline.com";
 
 pub struct Upstream {
@@ -33,9 +33,8 @@ impl Upstream {
 
     /// With options of a test's own.
     pub fn with(edit: impl FnOnce(&mut ServeOptions)) -> Self {
-        let secrets = [("ENTRA_CLIENT_ID", CLIENT_ID), ("ENTRA_CLIENT_SECRET", CLIENT_SECRET)];
-        let secrets = BTreeMap::from(secrets.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let mut options = ServeOptions::new(MockOptions { secrets, ..MockOptions::new(repo().join("mock-data")) });
+        let mut options =
+            ServeOptions::new(MockOptions { secrets: World::read().secrets, ..MockOptions::new(mock_data()) });
         edit(&mut options);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let handle = runtime.block_on(async {
@@ -106,15 +105,49 @@ impl Drop for Upstream {
 pub fn live(nexus: Nexus, login: (SocketAddr, &Upstream), graph: (SocketAddr, &Upstream)) -> Nexus {
     let authorities = [login.1, graph.1].map(|upstream| upstream.handle().ca_pem()).concat();
     fs::write(nexus.path("ca.pem"), authorities).unwrap();
-    let pins = [(LOGIN, login.0), (GRAPH, graph.0)];
-    let pins = pins.map(|(name, addr)| (name.to_owned(), toml::Value::from(addr.to_string())));
-    nexus
+    let World { hosts, settings, secrets } = World::read();
+    let pin = |host: String| {
+        let addr = if host == LOGIN { login.0 } else { graph.0 };
+        (host, toml::Value::from(addr.to_string()))
+    };
+    let nexus = nexus
         .set("mock", false)
         .set("network.extra-ca", "ca.pem")
-        .set("network.resolve", toml::Table::from_iter(pins))
-        .set("settings.ENTRA_TENANT_ID", TENANT)
-        .env("ENTRA_CLIENT_ID", CLIENT_ID)
-        .env("ENTRA_CLIENT_SECRET", CLIENT_SECRET)
+        .set("network.resolve", hosts.into_iter().map(pin).collect::<toml::Table>())
+        .set("settings", settings);
+    secrets.iter().fold(nexus, |nexus, (name, value)| nexus.env(name, value))
+}
+
+/// What an operator of the mock world would have set, read from its files.
+struct World {
+    hosts: Vec<String>,
+    settings: toml::Table,
+    secrets: BTreeMap<String, String>,
+}
+
+impl World {
+    fn read() -> Self {
+        let table = |file: PathBuf| -> toml::Table { toml::from_str(&fs::read_to_string(file).unwrap()).unwrap() };
+        let (mut hosts, mut secrets) = (Vec::new(), BTreeMap::new());
+        for folder in fs::read_dir(mock_data()).unwrap() {
+            let routes = folder.unwrap().path().join("routes.toml");
+            if !routes.is_file() {
+                continue;
+            }
+            let routes = table(routes);
+            let text = |value: &toml::Value| value.as_str().unwrap().to_owned();
+            hosts.extend(routes["hosts"].as_array().unwrap().iter().map(text));
+            let theirs = routes.get("secrets").and_then(toml::Value::as_table);
+            secrets.extend(theirs.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))));
+        }
+        secrets.insert("ENTRA_CLIENT_ID".to_owned(), CLIENT_ID.to_owned());
+        secrets.insert("ENTRA_CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned());
+        Self { hosts, secrets, settings: table(mock_data().join("settings.toml")) }
+    }
+}
+
+fn mock_data() -> PathBuf {
+    repo().join("mock-data")
 }
 
 /// An address where nobody listens.
