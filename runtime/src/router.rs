@@ -35,6 +35,8 @@ pub struct LeftOut {
     pub name: String,
     pub manifest: PathBuf,
     pub reason: String,
+    /// The operator wants it so.
+    pub disabled: bool,
 }
 
 /// One tool, ready to be called.
@@ -137,8 +139,18 @@ impl Route {
 }
 
 impl LeftOut {
+    /// A shard that cannot serve.
+    pub fn bad(name: String, manifest: PathBuf, reason: String) -> Self {
+        Self { name, manifest, reason, disabled: false }
+    }
+
+    /// A shard that was switched off.
+    pub fn disabled(name: &ShardName, manifest: PathBuf, by: String) -> Self {
+        Self { name: name.to_string(), manifest, reason: format!("disabled by {by}"), disabled: true }
+    }
+
     fn of(shard: &Shard, reason: String) -> Self {
-        Self { name: shard.manifest.name.to_string(), manifest: shard.manifest.file.clone(), reason }
+        Self::bad(shard.manifest.name.to_string(), shard.manifest.file.clone(), reason)
     }
 }
 

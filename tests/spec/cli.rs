@@ -247,6 +247,10 @@ fn a_shard_can_be_left_out() {
     assert_eq!(tools(&Nexus::identity().set("disabled", vec!["identity"]).env("ENABLE_IDENTITY", "true")), 1);
     let off = Nexus::identity().env("ENABLE_IDENTITY", "false");
     assert_eq!(off.call("entra_list_users", json!({})).error(), "unknown-tool");
+    check(&off, &["shards"], 0, &["identity  off: disabled by ENABLE_IDENTITY"]);
+    check(&Nexus::identity().set("disabled", vec!["identity"]), &["shards"], 0, &["disabled by the settings file"]);
+    // It is not looked into: what it would need need not be there, and nothing is wrong.
+    check(&off.set("mock", false), &["doctor"], 0, &["ok   shard identity", "disabled by ENABLE_IDENTITY"]);
     check(
         &Nexus::identity().env("ENABLE_IDENTITY", "maybe"),
         &["shards"],

@@ -234,10 +234,14 @@ impl Settings {
         })
     }
 
-    /// `ENABLE_<SHARD>=false` keeps a shard out, as does `disabled` in the file.
-    pub fn enabled(&self, shard: &ShardName) -> Result<bool, SettingsError> {
+    /// What keeps a shard out: `ENABLE_<SHARD>=false`, or `disabled` in the file.
+    pub fn disabled_by(&self, shard: &ShardName) -> Result<Option<String>, SettingsError> {
         let name = format!("ENABLE_{}", shard.as_str().to_ascii_uppercase().replace('-', "_"));
-        Ok(flag(&name)?.unwrap_or_else(|| !self.disabled.contains(shard)))
+        Ok(match flag(&name)? {
+            Some(false) => Some(name),
+            None if self.disabled.contains(shard) => Some("the settings file".to_owned()),
+            Some(true) | None => None,
+        })
     }
 }
 

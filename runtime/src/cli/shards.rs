@@ -41,7 +41,7 @@ fn json_text(host: &Host) -> String {
         })
     });
     let left_out = host.router().left_out().iter();
-    let left_out = left_out.map(|left| json!({ "name": left.name, "manifest": left.manifest, "reason": left.reason }));
+    let left_out = left_out.map(|left| json!({ "name": left.name, "manifest": left.manifest, "reason": left.reason, "disabled": left.disabled }));
     let all = json!({ "shards": shards.collect::<Value>(), "left_out": left_out.collect::<Value>() });
     serde_json::to_string_pretty(&all).unwrap_or_default()
 }
@@ -68,7 +68,8 @@ fn text(host: &Host, whole: bool) -> String {
         text.push('\n');
     }
     for left in host.router().left_out() {
-        text += &format!("{}  STAYS OUT: {}\n", left.name, left.reason);
+        let out = if left.disabled { "off" } else { "STAYS OUT" };
+        text += &format!("{}  {out}: {}\n", left.name, left.reason);
     }
     text
 }

@@ -32,7 +32,7 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
             Ok(vault) => manifests.push((manifest, vault)),
             Err(error) => {
                 let name = manifest.name.to_string();
-                left_out.push(LeftOut { name, manifest: manifest.file, reason: story(&error) });
+                left_out.push(LeftOut::bad(name, manifest.file, story(&error)));
             }
         }
     }
@@ -55,12 +55,15 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
         };
         match Shard::load(&engine, cache.as_ref(), &door, manifest, rights).await {
             Ok(shard) => shards.push(Arc::new(shard)),
-            Err(error) => left_out.push(LeftOut { name, manifest: file, reason: story(&error) }),
+            Err(error) => left_out.push(LeftOut::bad(name, file, story(&error))),
         }
     }
     let host = Arc::new(Host::new(Router::new(shards, left_out), door, clock));
     for left_out in host.router().left_out() {
-        tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out");
+        match left_out.disabled {
+            true => tracing::info!(shard = left_out.name, reason = left_out.reason, "shard is off"),
+            false => tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out"),
+        }
     }
     record(&host, settings).await.map_err(|error| Exit::ledger(&error))?;
     Ok(host)
@@ -91,10 +94,11 @@ async fn record(host: &Host, settings: &Settings) -> Result<(), LedgerError> {
         };
         host.door().ledger().note(loaded).await?;
     }
-    let left_out = host.router().left_out().len() as u64;
-    if left_out > 0 {
-        let note = Note { count: Some(left_out), ..Note::new(Event::Admin { code: "shards-left-out" }) };
-        host.door().ledger().note(note).await?;
+    for (disabled, code) in [(false, "shards-left-out"), (true, "shards-disabled")] {
+        let out = host.router().left_out().iter().filter(|left| left.disabled == disabled).count() as u64;
+        if out > 0 {
+            host.door().ledger().note(Note { count: Some(out), ..Note::new(Event::Admin { code }) }).await?;
+        }
     }
     Ok(())
 }
@@ -122,23 +126,26 @@ fn wire(settings: &Settings) -> Result<(Wire, Clock), Exit> {
     Ok((Wire::Network(network), Clock::Real))
 }
 
-/// Every `FOLDER/*/shard.toml`, in order of name. A bad one stays out; a folder that is not there is a mistake of the
+/// Every `FOLDER/*/shard.toml`, in order of name. One that is switched off is not looked into, a bad one stays out; a folder that is not there is a mistake of the
 /// operator's.
 pub(super) fn manifests(settings: &Settings) -> Result<(Vec<Manifest>, Vec<LeftOut>), Exit> {
     let mut good = Vec::new();
-    let mut bad = Vec::new();
+    let mut out = Vec::new();
     for folder in &settings.shards {
         for file in manifest_files(folder)? {
+            if let Some(name) = Manifest::name(&file)
+                && let Some(by) = settings.disabled_by(&name).map_err(|error| Exit::settings(&error))?
+            {
+                out.push(LeftOut::disabled(&name, file, by));
+                continue;
+            }
             match Manifest::read(&file, settings) {
-                Ok(manifest) => match settings.enabled(&manifest.name).map_err(|error| Exit::settings(&error))? {
-                    true => good.push(manifest),
-                    false => tracing::info!(shard = %manifest.name, "shard is disabled"),
-                },
-                Err(error) => bad.push(LeftOut { name: folder_name(&file), reason: story(&error), manifest: file }),
+                Ok(manifest) => good.push(manifest),
+                Err(error) => out.push(LeftOut::bad(folder_name(&file), file, story(&error))),
             }
         }
     }
-    Ok((good, bad))
+    Ok((good, out))
 }
 
 #[expect(clippy::disallowed_methods, reason = "looks for shards where the operator says they are")]

@@ -67,6 +67,20 @@ pub trait Values {
 }
 
 impl Manifest {
+    /// The shard's name, if the file says one, and nothing else of it: a shard that is switched off needs no settings.
+    #[expect(clippy::disallowed_methods, reason = "manifests are read here")]
+    pub fn name(file: &Path) -> Option<ShardName> {
+        #[derive(serde::Deserialize)]
+        struct File {
+            shard: Shard,
+        }
+        #[derive(serde::Deserialize)]
+        struct Shard {
+            name: ShardName,
+        }
+        toml::from_str::<File>(&fs::read_to_string(file).ok()?).ok().map(|file| file.shard.name)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "manifests are read here")]
     pub fn read(file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
         let text = fs::read_to_string(file).map_err(|source| ManifestError::Read { file: file.to_owned(), source })?;
