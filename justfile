@@ -82,6 +82,6 @@ deny:
 fmt:
     cargo fmt --all
 
-# Measures calls, cold start and memory.
+# Measures calls, listing, searching a directory, cold start and memory.
 bench *args: build-guests
     cargo bench --workspace --locked "$@"

@@ -17,18 +17,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
-use nexus::audit::{Asked, Crossing, Entry, Subject};
-use nexus::egress::{Caller, Door};
+use nexus::egress::Door;
 use nexus::manifest::{Manifest, Values};
-use nexus::names::{CredentialName, SettingName, ToolName};
+use nexus::names::{CredentialName, SettingName};
 use nexus::outbound::{Host, Scheme};
-use nexus::shard::{CallContext, Shard};
-use nexus::tool::Outcome;
 use nexus::wire::mock::MockOptions;
 use nexus::wire::{Mock, Request, Wire};
 use serde_json::{Value, json};
 use support::{ledger, repo, scrubber};
-use tokio_util::sync::CancellationToken;
 
 const WORKERS: usize = 50_000;
 /// What one request may return.
@@ -82,12 +78,11 @@ async fn list(workers: usize) {
     let (mut listed, mut bytes, mut memory, mut calls) = (0, 0, 0, 0);
     let begun = Instant::now();
     while listed < total {
-        let entry = intent(&door).await;
-        let caller = caller(&shard, &entry);
-        let rows = call(&shard, &door, &caller, listed).await;
+        let (_line, caller) = support::caller(&shard, &door, "workday_list_workers").await;
+        let output = support::call(&shard, &door, &caller, &json!({ "limit": MOST, "offset": listed })).await;
         memory = memory.max(caller.memory());
-        bytes += rows.1;
-        listed += rows.0;
+        bytes += output.bytes;
+        listed += output.data.as_ref().and_then(|data| data["workers"].as_array()).unwrap().len();
         calls += 1;
     }
     let took = begun.elapsed();
@@ -128,33 +123,4 @@ async fn alone(mock: &Mock, total: usize) -> Duration {
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
-}
-
-/// The line that every call begins with: what leaves during it has it as its parent.
-async fn intent(door: &Door) -> Entry {
-    let (what, subject) = (Crossing::Call, Arc::new(Subject::default()));
-    door.ledger().ask(Asked { what, parent: None, subject, args_summary: None, request_bytes: None }).await.unwrap()
-}
-
-fn caller(shard: &Shard, entry: &Entry) -> Arc<Caller> {
-    let deadline = tokio::time::Instant::now() + shard.rights.limits.deadline;
-    let tool = ToolName::parse("workday_list_workers").unwrap();
-    let subject = Arc::new(Subject::default());
-    let cancelled = CancellationToken::new();
-    Arc::new(Caller::new(shard.rights.clone(), tool, subject, entry.event_id(), deadline, cancelled, None))
-}
-
-/// One call from an offset on: its rows, and the bytes of its result.
-async fn call(shard: &Shard, door: &Arc<Door>, caller: &Arc<Caller>, offset: usize) -> (usize, usize) {
-    let arguments = json!({ "limit": MOST, "offset": offset }).to_string();
-    let settings = shard.manifest.settings.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
-    let context = CallContext { call_id: String::new(), remaining_ms: 60_000, settings, resumed: None };
-    let tool = caller.tool.clone().unwrap();
-    match shard.call(door, caller, &tool, &arguments, context).await.unwrap().unwrap() {
-        Outcome::Done(output) => {
-            let rows = output.data.as_ref().and_then(|data| data["workers"].as_array()).unwrap().len();
-            (rows, output.bytes)
-        }
-        Outcome::InputRequired(_) => unreachable!("the tool asks nothing"),
-    }
 }

@@ -76,6 +76,12 @@ name!(
     |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_'
 );
 name!(
+    /// A directory, as the manifest's `[[directory]]` calls it.
+    DirectoryName, "directory name", "[a-z][a-z0-9_-]*, at most 64 characters", 64,
+    |b: u8| b.is_ascii_lowercase(),
+    |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_'
+);
+name!(
     /// A secret or a setting, as the operator's environment calls it.
     SettingName, "setting name", "[A-Z][A-Z0-9_]*, at most 64 characters", 64,
     |b: u8| b.is_ascii_uppercase(),
@@ -104,5 +110,10 @@ mod tests {
         }
         assert!(ShardName::parse(&"a".repeat(65)).is_err());
         assert!(SettingName::parse("ENTRA_CLIENT_ID").is_ok());
+        for (text, fits) in
+            [("ad", true), ("ad-1_x", true), ("AD", false), ("dc1.nexus.corp", false), ("ad:636", false)]
+        {
+            assert_eq!(DirectoryName::parse(text).is_ok(), fits, "{text:?}");
+        }
     }
 }

@@ -3,11 +3,11 @@
 
 use crate::audit::LedgerError;
 use crate::outbound::Malformed;
-use crate::policy::NotGranted;
+use crate::policy::{NotGranted, NotPermitted};
 use crate::redact::{BadBody, Leak};
 use crate::secrets::SealError;
-use crate::wire::WireError;
 use crate::wire::breaker::Open;
+use crate::wire::{Blame, WireError};
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,6 +16,8 @@ pub enum Refusal {
     Malformed(#[from] Malformed),
     #[error("manifest does not grant it")]
     NotGranted(#[from] NotGranted),
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
     #[error("request carries what looks like a credential")]
     Leak(#[from] Leak),
     #[error("credential cannot be used")]
@@ -62,7 +64,7 @@ impl Refusal {
     pub fn code(&self) -> Code {
         match self {
             Self::Malformed(_) => Code::Malformed,
-            Self::NotGranted(_) => Code::NotGranted,
+            Self::NotGranted(_) | Self::NotPermitted(_) => Code::NotGranted,
             Self::Leak(_) => Code::Leak,
             Self::Seal(error) => sealing(error),
             Self::Token(_) | Self::TokenShortLived => Code::Credential,
@@ -82,6 +84,7 @@ impl Refusal {
         match self {
             Self::Malformed(_)
             | Self::NotGranted(_)
+            | Self::NotPermitted(_)
             | Self::Leak(_)
             | Self::Ledger(_)
             | Self::OverBudget
@@ -98,7 +101,13 @@ impl Refusal {
 
     /// What the manifest would have to say, if that would help.
     pub fn suggestion(&self) -> Option<String> {
-        if let Self::NotGranted(refused) = self { Some(refused.suggestion.clone()) } else { None }
+        if let Self::NotGranted(NotGranted { suggestion, .. }) | Self::NotPermitted(NotPermitted { suggestion, .. }) =
+            self
+        {
+            Some(suggestion.clone())
+        } else {
+            None
+        }
     }
 }
 
@@ -125,7 +134,9 @@ fn sealing(error: &SealError) -> Code {
         | SealError::Unusable { .. }
         | SealError::Refused { .. }
         | SealError::Revoked { .. }
-        | SealError::BadToken(_) => Code::Credential,
+        | SealError::BadToken(_)
+        | SealError::ForDirectories(_)
+        | SealError::ForRequests(_) => Code::Credential,
     }
 }
 
@@ -134,8 +145,17 @@ fn wire(error: &WireError) -> Code {
         WireError::Timeout(_) => Code::Timeout,
         WireError::Unreachable(_) | WireError::ForbiddenAddress { .. } => Code::Unreachable,
         WireError::Untrusted(_) => Code::Untrusted,
-        WireError::TooLarge { .. } | WireError::BadReply(_) => Code::BadReply,
-        WireError::Unsendable(_) | WireError::NoRoute { .. } | WireError::BadMock(_) => Code::Internal,
+        WireError::TooLarge { .. } | WireError::BadReply(_) | WireError::Referral => Code::BadReply,
+        WireError::BindRefused(_) => Code::Credential,
+        WireError::Directory(code) => match code.blames() {
+            Blame::Account => Code::Credential,
+            Blame::Server => Code::Unreachable,
+            Blame::Time => Code::Timeout,
+            Blame::Request => Code::BadReply,
+        },
+        WireError::Unsendable(_) | WireError::BadFilter | WireError::NoRoute { .. } | WireError::BadMock(_) => {
+            Code::Internal
+        }
     }
 }
 

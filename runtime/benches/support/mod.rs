@@ -1,4 +1,4 @@
-//! What both benchmarks share: a host in this process, and the same tool as a native function.
+//! What the benchmarks share: a host in this process, a call without MCP, and the same tool as a native function.
 
 #![allow(dead_code, unreachable_pub, reason = "each benchmark uses a part of it")]
 #![allow(
@@ -12,17 +12,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use nexus::audit::{Ledger, Options};
+use nexus::audit::{self, Crossing, Entry, Ledger, Options, Subject};
 use nexus::call::{Asked, Clock, Host, Principal};
-use nexus::egress::{Door, Rights};
+use nexus::egress::{Caller, Door, Rights};
 use nexus::manifest::{Manifest, Values};
-use nexus::names::{CredentialName, SettingName};
+use nexus::names::{CredentialName, SettingName, ToolName};
 use nexus::outbound::{Host as Destination, Scheme};
-use nexus::policy::Grants;
+use nexus::policy::{Directories, Grants};
 use nexus::redact::Scrubber;
 use nexus::router::Router;
 use nexus::secrets::{SecretValue, Vault};
-use nexus::shard::{Cache, Shard, engine};
+use nexus::shard::{Cache, CallContext, Shard, engine};
+use nexus::tool::{Outcome, Output};
 use nexus::wire::mock::{Fault, MockOptions};
 use nexus::wire::{Mock, Request, Wire};
 use serde_json::{Value, json};
@@ -77,6 +78,7 @@ pub fn rights(manifest: &Manifest) -> Rights {
     Rights {
         shard: manifest.name.clone(),
         grants: Grants::new(manifest.egress.clone()),
+        directories: Directories::new(manifest.directories.clone()),
         vault: Vault::mock(manifest.credentials.clone()),
         paces: manifest.paces.clone(),
         limits: manifest.limits,
@@ -93,8 +95,41 @@ pub async fn host(folder: &Path, durable: bool, faults: Vec<Fault>) -> Arc<Host>
 }
 
 pub async fn shard(door: &Arc<Door>, manifest: Manifest) -> Shard {
+    shard_with(door, manifest, rights).await
+}
+
+pub async fn shard_with(door: &Arc<Door>, manifest: Manifest, rights: impl FnOnce(&Manifest) -> Rights) -> Shard {
     let cache = Cache::open(&repo().join("target/bench-cache")).unwrap();
     Shard::load(&engine().unwrap(), Some(&cache), door, manifest, rights).await.unwrap()
+}
+
+/// Who calls a tool, below the line that every call begins with: what leaves during it has that line as its parent.
+/// The call is over when the line is dropped.
+pub async fn caller(shard: &Shard, door: &Door, tool: &str) -> (Entry, Arc<Caller>) {
+    let subject = Arc::new(Subject::default());
+    let asked = audit::Asked {
+        what: Crossing::Call,
+        parent: None,
+        subject: Arc::clone(&subject),
+        args_summary: None,
+        request_bytes: None,
+    };
+    let entry = door.ledger().ask(asked).await.unwrap();
+    let deadline = tokio::time::Instant::now() + shard.rights.limits.deadline;
+    let (rights, tool) = (Arc::clone(&shard.rights), ToolName::parse(tool).unwrap());
+    let caller = Caller::new(rights, tool, subject, entry.event_id(), deadline, CancellationToken::new(), None);
+    (entry, Arc::new(caller))
+}
+
+/// One call of a tool that asks nothing in between.
+pub async fn call(shard: &Shard, door: &Arc<Door>, caller: &Arc<Caller>, arguments: &Value) -> Output {
+    let settings = shard.manifest.settings.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    let context = CallContext { call_id: String::new(), remaining_ms: 60_000, settings, resumed: None };
+    let tool = caller.tool.clone().unwrap();
+    match shard.call(door, caller, &tool, &arguments.to_string(), context).await.unwrap().unwrap() {
+        Outcome::Done(output) => output,
+        Outcome::InputRequired(_) => unreachable!("the tool asks nothing"),
+    }
 }
 
 pub fn asked() -> Asked {

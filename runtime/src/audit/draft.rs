@@ -71,12 +71,8 @@ impl Draft {
             fields.some("lock_digest", asked.subject.lock.as_ref());
             match &asked.what {
                 Crossing::Call => {}
-                Crossing::Egress { to, credential } => {
+                Crossing::Egress { to, credential } | Crossing::Directory { to, credential } => {
                     fields.destination(to.as_ref());
-                    fields.some("credential", credential.as_ref());
-                }
-                Crossing::Directory { to, credential } => {
-                    fields.destination(Some(to));
                     fields.some("credential", credential.as_ref());
                 }
                 Crossing::Peer { tool } => fields.put("peer", tool),

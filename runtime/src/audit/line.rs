@@ -30,7 +30,8 @@ pub enum Crossing {
         credential: Option<CredentialName>,
     },
     Directory {
-        to: Destination,
+        /// Absent if the search could not be read, or names no directory of the manifest.
+        to: Option<Destination>,
         credential: Option<CredentialName>,
     },
     Peer {

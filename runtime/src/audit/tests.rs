@@ -157,7 +157,7 @@ async fn every_field_that_is_written_is_one_that_readers_know() {
     for what in [
         Crossing::Call,
         Crossing::Egress { to: None, credential: None },
-        Crossing::Directory { to: graph(), credential: Some(credential.clone()) },
+        Crossing::Directory { to: Some(graph()), credential: Some(credential.clone()) },
         Crossing::Peer { tool: ToolName::parse("ad_list_users").unwrap() },
         Crossing::Artifact { name: scrubbed("weekly.md") },
         Crossing::Token { to: graph(), credential },

@@ -144,6 +144,11 @@ fn crossing(crossed: &Crossed, paint: &Paint) -> String {
             let verdict = paint.good("released");
             format!("{destination}{credential}  {verdict}: {status}, {bytes} bytes{redacted}, {millis:.1} ms")
         }
+        Verdict::Found { entries, bytes, redactions } => {
+            let redacted = if *redactions == 0 { String::new() } else { format!(", {redactions} redactions") };
+            let verdict = paint.good("released");
+            format!("{destination}{credential}  {verdict}: {entries} entries, {bytes} bytes{redacted}, {millis:.1} ms")
+        }
         Verdict::Refused { code, suggestion } => {
             let suggestion = suggestion
                 .as_ref()
@@ -159,6 +164,9 @@ fn as_json(answer: &Answer) -> Value {
         let verdict = match &crossed.verdict {
             Verdict::Released { status, bytes, redactions } => {
                 json!({ "released": { "status": status, "bytes": bytes, "redactions": redactions } })
+            }
+            Verdict::Found { entries, bytes, redactions } => {
+                json!({ "found": { "entries": entries, "bytes": bytes, "redactions": redactions } })
             }
             Verdict::Refused { code, suggestion } => {
                 json!({ "refused": { "code": code.as_str(), "suggestion": suggestion } })

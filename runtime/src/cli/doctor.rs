@@ -8,6 +8,8 @@ use super::call::print;
 use super::exit::Exit;
 use super::settings::{self, Settings};
 use super::{Common, start};
+use crate::manifest::Manifest;
+use crate::names::CredentialName;
 use crate::refusal::story;
 
 struct Finding {
@@ -60,6 +62,7 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
                 match (settings.mock, missing.is_empty()) {
                     (true, _) => Ok("not needed in mock mode".into()),
                     (false, true) => Ok("secrets are there".into()),
+                    (false, false) if leads_nowhere(manifest, name) => Ok("not needed: its server is not set".into()),
                     (false, false) => Err(missing.join("; ")),
                 },
             ));
@@ -87,6 +90,14 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
     report(&findings, common.json).map_err(|error| Exit::failed("output", &error))?;
     let good = findings.iter().all(|finding| finding.good);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(Exit::CHECK) })
+}
+
+/// Whether the credential is for directories that stand nowhere: a manifest that can do without one says `.invalid` (RFC
+/// 2606) where the operator gives no server.
+fn leads_nowhere(manifest: &Manifest, credential: &CredentialName) -> bool {
+    let is_nowhere = |host: String| host.ends_with(".invalid");
+    let mut directories = manifest.directories.iter().filter(|grant| grant.credential == *credential).peekable();
+    directories.peek().is_some() && directories.all(|grant| is_nowhere(grant.server.host.to_string()))
 }
 
 fn finding(about: &str, says: Result<String, String>) -> Finding {

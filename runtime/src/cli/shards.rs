@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::settings::Settings;
 use super::{Common, start};
 use crate::call::Host;
-use crate::policy::EgressGrant;
+use crate::policy::{DirectoryGrant, EgressGrant, Tls};
 
 #[derive(Args)]
 pub(super) struct Shards {
@@ -54,6 +54,9 @@ fn text(host: &Host, whole: bool) -> String {
         for grant in &manifest.egress {
             text += &format!("  may call   {}\n", words(grant));
         }
+        for grant in &manifest.directories {
+            text += &format!("  may search {}\n", search_words(grant));
+        }
         text += &format!("  imports    {}\n", shard.imports.join(" "));
         for tool in &shard.tools {
             text += &format!("  {:<40} {}\n", tool.name.as_str(), tool.title);
@@ -93,6 +96,33 @@ fn words(grant: &EgressGrant) -> String {
         let documents: Vec<_> =
             documents.iter().map(|document| format!("{} ({})", document.name(), document.digest())).collect();
         words += &format!(", only sending {}", documents.join(" "));
+    }
+    words
+}
+
+/// A grant in one line: `ldaps://dc1.example.com:636 below DC=example,DC=com (subtree) for cn mail by mail with ad`.
+fn search_words(grant: &DirectoryGrant) -> String {
+    let scheme = match grant.server.tls {
+        Tls::Ldaps => "ldaps",
+        Tls::StartTls => "ldap+starttls",
+    };
+    let joined = |words: Vec<String>| words.join(" ");
+    let scopes: Vec<_> = grant.scopes.iter().map(|scope| scope.as_str()).collect();
+    let mut words = format!(
+        "{scheme}://{}:{} below {} ({}) for {} by {}",
+        grant.server.host,
+        grant.server.port,
+        grant.bases.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
+        scopes.join(" "),
+        joined(grant.attributes.iter().map(ToString::to_string).collect()),
+        joined(grant.filter_attributes.iter().map(ToString::to_string).collect()),
+    );
+    if !grant.rules.is_empty() {
+        words += &format!(" and rules {}", grant.rules.iter().cloned().collect::<Vec<_>>().join(" "));
+    }
+    words += &format!(" with {}, at most {} entries", grant.credential, grant.entries);
+    if let Some(tools) = &grant.tools {
+        words += &format!(", only for {}", joined(tools.iter().map(ToString::to_string).collect()));
     }
     words
 }

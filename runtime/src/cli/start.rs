@@ -13,7 +13,7 @@ use crate::call::{Clock, Host};
 use crate::egress::{Door, Rights};
 use crate::manifest::{Manifest, Values};
 use crate::names::SettingName;
-use crate::policy::Grants;
+use crate::policy::{Directories, Grants};
 use crate::redact::Scrubber;
 use crate::refusal::story;
 use crate::router::{LeftOut, Router, folder_name};
@@ -49,6 +49,7 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
         let rights = |manifest: &Manifest| Rights {
             shard: manifest.name.clone(),
             grants: Grants::new(manifest.egress.clone()),
+            directories: Directories::new(manifest.directories.clone()),
             vault,
             paces: manifest.paces.clone(),
             limits: manifest.limits,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{EventId, Subject};
 use crate::names::{CredentialName, ShardName, ToolName};
-use crate::policy::{Grants, Pace};
+use crate::policy::{Directories, Grants, Pace};
 use crate::refusal::{Code, Refusal};
 use crate::secrets::Vault;
 
@@ -54,6 +54,7 @@ impl Default for Limits {
 pub struct Rights {
     pub shard: ShardName,
     pub grants: Grants,
+    pub directories: Directories,
     pub vault: Vault,
     /// What the vendor bears of requests that name a credential, over all grants. Not there: as fast as the call asks.
     pub paces: BTreeMap<CredentialName, Pace>,
@@ -98,6 +99,12 @@ pub struct Crossed {
 pub enum Verdict {
     Released {
         status: u16,
+        bytes: usize,
+        redactions: u64,
+    },
+    /// A page of a search.
+    Found {
+        entries: usize,
         bytes: usize,
         redactions: u64,
     },

@@ -9,6 +9,7 @@
 //! lines, results, error texts, progress) is scrubbed and bounded in `talk`.
 
 mod caller;
+mod directory;
 mod pace;
 mod record;
 mod talk;
@@ -20,6 +21,7 @@ mod talk;
 mod tests;
 
 pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
+pub use directory::OpenSearch;
 use record::Plan;
 pub use talk::Level;
 
@@ -84,6 +86,11 @@ impl Door {
 
     pub fn source(&self) -> Source {
         self.wire.source()
+    }
+
+    /// When a guest's clock begins, if not now: mock data are of one moment, and so is what is made of them.
+    pub fn moment(&self) -> Option<jiff::Timestamp> {
+        self.wire.moment()
     }
 
     /// Takes one request of a guest out and its reply back.

@@ -27,6 +27,8 @@ pub(super) struct Paces(Mutex<HashMap<(ShardName, Of), Arc<Lane>>>);
 pub(super) enum Of {
     /// By its place in the manifest.
     Grant(usize),
+    /// Likewise.
+    Directory(usize),
     Credential(CredentialName),
 }
 

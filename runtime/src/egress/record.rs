@@ -8,9 +8,9 @@ use http::StatusCode;
 use super::{Crossed, Verdict};
 use crate::audit::{Crossing, Destination, Ending, Facts, Method, Scheme, Scrubbed};
 use crate::names::CredentialName;
-use crate::outbound;
-use crate::policy::{self, NotGranted, Permit};
-use crate::redact::{CleanReply, Scrubber};
+use crate::outbound::{self, Dn};
+use crate::policy::{self, DirectoryPermit, LdapServer, NotGranted, NotPermitted, Permit, Tls};
+use crate::redact::{CleanPage, CleanReply, Scrubber};
 use crate::refusal::{Code, Refusal};
 use crate::secrets::Sealed;
 
@@ -19,20 +19,28 @@ use crate::secrets::Sealed;
 pub(super) struct Plan {
     to: Option<Destination>,
     credential: Option<CredentialName>,
-    /// A token of the host's own, rather than a request of the shard's.
-    token: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Request,
+    Search,
+    /// A token of the host's own, rather than something of the shard's.
+    Token,
 }
 
 impl Plan {
     /// What could not be read has no destination.
     pub(super) fn unreadable() -> Self {
-        Self { to: None, credential: None, token: false }
+        Self { to: None, credential: None, kind: Kind::Request }
     }
 
     pub(super) fn permitted(permit: &Permit) -> Self {
         let to = permit.destination();
         let template = to.path.to_string();
-        Self { to: Some(destination(&to, Some(template))), credential: permit.credential().cloned(), token: false }
+        let credential = permit.credential().cloned();
+        Self { to: Some(destination(&to, Some(template))), credential, kind: Kind::Request }
     }
 
     /// Of a request that no grant covers. Its host is the shard's own text: a name by its parser's word, but one that may
@@ -43,7 +51,7 @@ impl Plan {
         let to = Destination { host: Scrubbed::already_scrubbed(host), ..destination(to, None) };
         // A name is as free a text as a host.
         let credential = credential.filter(|name| scrubber.text(name.as_str()).redactions.is_empty());
-        Self { to: Some(to), credential, token: false }
+        Self { to: Some(to), credential, kind: Kind::Request }
     }
 
     /// A token's path is the manifest's own, so it is its own template.
@@ -56,13 +64,32 @@ impl Plan {
             method: Method::named(outbound.method().as_str()),
             template: Some(Scrubbed::already_scrubbed(outbound.path())),
         };
-        Self { to: Some(to), credential: sealed.credential().cloned(), token: true }
+        Self { to: Some(to), credential: sealed.credential().cloned(), kind: Kind::Token }
+    }
+
+    /// Of a search that could not be read, or that no grant covers. Where its name fits a grant, that server is named; its
+    /// base may name a person and stays out.
+    pub(super) fn no_search(refused: Option<&NotPermitted>) -> Self {
+        let to = refused.and_then(|refused| refused.server.as_ref()).map(|server| search(server, None));
+        Self { to, credential: None, kind: Kind::Search }
+    }
+
+    /// With the grant's base in place of the search's.
+    pub(super) fn search(permit: &DirectoryPermit) -> Self {
+        let to = search(&permit.grant().server, Some(permit.base()));
+        Self { to: Some(to), credential: Some(permit.grant().credential.clone()), kind: Kind::Search }
+    }
+
+    pub(super) fn found(&self, page: &CleanPage, elapsed: Duration) -> Crossed {
+        let (entries, redactions) = (page.entries.len(), page.redactions.count());
+        self.crossed(Verdict::Found { entries, bytes: page.bytes, redactions }, elapsed)
     }
 
     pub(super) fn crossing(&self) -> Crossing {
-        match (self.token, self.to.clone(), self.credential.clone()) {
-            (true, Some(to), Some(credential)) => Crossing::Token { to, credential },
-            (_, to, credential) => Crossing::Egress { to, credential },
+        match (self.kind, self.to.clone(), self.credential.clone()) {
+            (Kind::Token, Some(to), Some(credential)) => Crossing::Token { to, credential },
+            (Kind::Search, to, credential) => Crossing::Directory { to, credential },
+            (Kind::Token | Kind::Request, to, credential) => Crossing::Egress { to, credential },
         }
     }
 
@@ -94,6 +121,29 @@ fn scheme(scheme: outbound::Scheme) -> Scheme {
     match scheme {
         outbound::Scheme::Https => Scheme::Https,
         outbound::Scheme::Http => Scheme::Http,
+    }
+}
+
+fn search(server: &LdapServer, base: Option<&Dn>) -> Destination {
+    Destination {
+        scheme: match server.tls {
+            Tls::Ldaps => Scheme::Ldaps,
+            Tls::StartTls => Scheme::Ldap,
+        },
+        host: Scrubbed::already_scrubbed(server.host.to_string()),
+        port: server.port,
+        method: Method::Search,
+        template: base.map(|base| Scrubbed::already_scrubbed(base.to_string())),
+    }
+}
+
+pub(super) fn page_facts(page: &CleanPage) -> Facts {
+    Facts {
+        rows: Some(page.entries.len() as u64),
+        reply_bytes: Some(page.bytes as u64),
+        complete: Some(!page.partial),
+        redactions: page.redactions.by_rule(),
+        ..Facts::default()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::audit::Options;
 use crate::manifest::{Manifest, Values};
 use crate::names::{SettingName, ToolName};
 use crate::outbound::DnsName;
-use crate::policy::Grants;
+use crate::policy::{Directories, Grants};
 use crate::secrets::{SealError, SecretValue, Vault};
 use crate::wire::mock::{Fault, Misbehaviour, Mock, MockOptions, ServeOptions, serve};
 use crate::wire::{Network, NetworkOptions};
@@ -154,6 +154,7 @@ impl Setup {
         let rights = Rights {
             shard: manifest.name,
             grants: Grants::new(manifest.egress),
+            directories: Directories::new(manifest.directories),
             vault,
             paces: manifest.paces,
             limits: manifest.limits,

@@ -65,6 +65,12 @@ pub(super) enum CredentialTable {
         concurrency: Option<NonZeroU32>,
         rate: Option<String>,
     },
+    Bind {
+        username: String,
+        password: String,
+        concurrency: Option<NonZeroU32>,
+        rate: Option<String>,
+    },
 }
 
 impl Reader<'_> {
@@ -136,6 +142,9 @@ impl Reader<'_> {
                     header: CredentialHeader::parse("authorization", prefix).map_err(|error| bad("prefix", error))?,
                 }
             }
+            CredentialTable::Bind { username, password, .. } => {
+                CredentialKind::Bind { username: text("username", username)?, password: secret("password", password)? }
+            }
         })
     }
 
@@ -145,7 +154,8 @@ impl Reader<'_> {
         | CredentialTable::Header { concurrency, rate, .. }
         | CredentialTable::Oauth2ClientCredentials { concurrency, rate, .. }
         | CredentialTable::Oauth2RefreshToken { concurrency, rate, .. }
-        | CredentialTable::JwtLogin { concurrency, rate, .. }) = table;
+        | CredentialTable::JwtLogin { concurrency, rate, .. }
+        | CredentialTable::Bind { concurrency, rate, .. }) = table;
         let interval = match rate {
             None => None,
             Some(rate) => Some(units::rate(rate).ok_or_else(|| self.bad(span, format!("rate: expected {RATE}")))?),

@@ -5,6 +5,7 @@
 //! a placeholder. This room reads no environment: the values are given to it.
 
 mod credential;
+mod directory;
 mod document;
 mod raw;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::{fs, io};
 use crate::audit::Digest;
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName};
-use crate::policy::{EgressGrant, Pace};
+use crate::policy::{DirectoryGrant, EgressGrant, Pace};
 use crate::secrets::CredentialKind;
 
 /// One manifest, resolved.
@@ -32,6 +33,7 @@ pub struct Manifest {
     pub component: PathBuf,
     pub tools_prefix: Vec<String>,
     pub egress: Vec<EgressGrant>,
+    pub directories: Vec<DirectoryGrant>,
     pub credentials: BTreeMap<CredentialName, CredentialKind>,
     /// How fast each credential may be used. One that has no limit is not in it.
     pub paces: BTreeMap<CredentialName, Pace>,

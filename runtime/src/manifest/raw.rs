@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::credential::CredentialTable;
+use super::directory::DirectoryTable;
 use super::document::{self, BadDocument};
 use super::units::{self, DURATION, RATE, SIZE};
 use super::{Manifest, ManifestError, Values};
@@ -25,6 +26,8 @@ struct File {
     shard: ShardTable,
     #[serde(default)]
     egress: Vec<EgressTable>,
+    #[serde(default)]
+    directory: Vec<DirectoryTable>,
     #[serde(default)]
     credential: BTreeMap<CredentialName, Spanned<CredentialTable>>,
     #[serde(default)]
@@ -141,6 +144,8 @@ impl<'a> Reader<'a> {
         let component = self.component(&shard.component)?;
         let credentials = self.credentials(&read.credential)?;
         let egress = read.egress.iter().map(|table| self.egress(table, &credentials)).collect::<Result<_, _>>()?;
+        let directories =
+            read.directory.iter().map(|table| self.directory(table, &credentials)).collect::<Result<_, _>>()?;
         Ok(Manifest {
             file: self.file.to_owned(),
             digest: Digest::of(self.text.as_bytes()),
@@ -149,6 +154,7 @@ impl<'a> Reader<'a> {
             component,
             tools_prefix,
             egress,
+            directories,
             credentials,
             paces: self.paces(&read.credential)?,
             limits: self.limits(&read.limits)?,
@@ -212,12 +218,18 @@ impl<'a> Reader<'a> {
         };
         let host = self.resolved("host", &table.host)?;
         let host = HostPattern::parse(&host, scheme).map_err(|error| self.bad(table.host.span(), error.to_string()))?;
-        if let Some(credential) = &table.credential
-            && !credentials.contains_key(credential.get_ref())
-        {
+        if let Some(credential) = &table.credential {
             let name = credential.get_ref();
-            let problem = format!("credential \"{name}\" is not defined: add a [credential.{name}]");
-            return Err(self.bad(credential.span(), problem));
+            let problem = match credentials.get(name) {
+                Some(kind) if kind.is_bind() => {
+                    Some(format!("credential \"{name}\" is a bind, which is for a [[directory]]"))
+                }
+                Some(_) => None,
+                None => Some(format!("credential \"{name}\" is not defined: add a [credential.{name}]")),
+            };
+            if let Some(problem) = problem {
+                return Err(self.bad(credential.span(), problem));
+            }
         }
         if let Some(tools) = &table.tools
             && tools.get_ref().is_empty()
@@ -329,7 +341,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The operator's value, else the manifest's own.
-    fn value(&self, key: &str, name: &SettingName, span: &Span) -> Result<String, ManifestError> {
+    pub(super) fn value(&self, key: &str, name: &SettingName, span: &Span) -> Result<String, ManifestError> {
         if names_a_secret(name) {
             let problem = format!("setting {name} is called like a secret: settings are shown, and shards read them");
             return Err(self.bad(span.clone(), problem));
@@ -383,7 +395,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn resolved(&self, key: &str, text: &Spanned<String>) -> Result<String, ManifestError> {
+    pub(super) fn resolved(&self, key: &str, text: &Spanned<String>) -> Result<String, ManifestError> {
         self.resolve(key, text.get_ref(), &text.span())
     }
 

@@ -1,4 +1,5 @@
 mod credentials;
+mod directories;
 mod documents;
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The reasons for which a request cannot be read, one per rule.
 
-use super::HostHeader;
+use super::{BadSearch, HostHeader};
 
 /// Why a request has no single reading. Holds nothing of the request, so that it may be shown and recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,4 +93,7 @@ pub enum Malformed {
     BodyWithoutMeaning,
     #[error("credential is not a credential's name")]
     Credential,
+
+    #[error("search cannot be read: {0}")]
+    Search(#[from] BadSearch),
 }

@@ -35,7 +35,10 @@
 //!
 //! Methods are `GET`, `HEAD`, `POST`, `PUT`, `PATCH` and `DELETE`, in this case only. `GET` and `HEAD` carry no body.
 //! A header comes once; those in `headers.rs` are the host's.
+//!
+//! What may be asked of a directory is a language of its own: `directory/mod.rs`.
 
+mod directory;
 mod headers;
 mod host;
 mod malformed;
@@ -50,6 +53,7 @@ use http::{HeaderMap, Method};
 
 use crate::names::CredentialName;
 
+pub use directory::{Attribute, BadSearch, DirectorySearch, Dn, Filter, GuestNode, GuestSearch, Scope};
 pub use headers::HostHeader;
 pub use host::{DnsName, Host, Scheme};
 pub use malformed::Malformed;

@@ -502,10 +502,10 @@ fn parsing_what_is_sent_gives_the_same_request() {
 }
 
 /// The same numbers on every run.
-struct Lcg(u64);
+pub(super) struct Lcg(pub(super) u64);
 
 impl Lcg {
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         usize::try_from((self.0 >> 33) % n as u64).unwrap()
     }

@@ -2,7 +2,8 @@
 //!
 //! Promises: a request is permitted only if *one* grant allows all of it; what two grants allow in halves stays. An
 //! empty list grants nothing. A refusal says which part was refused and which manifest lines would allow this very
-//! request and no more. `Grants::permit` is the only maker of a `Permit`.
+//! request and no more. `Grants::permit` is the only maker of a `Permit`, and `Directories::permit` of a
+//! `DirectoryPermit`.
 //!
 //! Does not know: who holds which secret, what a name resolves to, what has been approved. It resolves no name, reads
 //! no clock, opens no socket and no file. `address` judges addresses that somebody else resolved.
@@ -31,9 +32,28 @@
 //! The narrowest, so that the order of a manifest decides as little as possible: the one whose credential is just what
 //! the request names, then an exact host, the more literal path, one bound to tools, one bound to documents, one that
 //! keeps fewer fields; of equals the first.
+//!
+//! # What a grant of a directory says
+//!
+//! | part | written | covers | not |
+//! |---|---|---|---|
+//! | name | `ad` | searches that name `ad`; several grants may share a name | a host: a shard names none |
+//! | host, port, tls | `dc1.example.com`, 636, `ldaps` | that server | patterns; talk without TLS |
+//! | bases | `OU=Users,DC=example,DC=com` | that entry and all below it, part by part | names that end alike: `OU=EvilDC=example,DC=com` |
+//! | | `""`, the root | the root alone, in the scope `base` | what stands below the root, which is all that the server has |
+//! | scopes | `subtree` | that scope | any other: `base` is not implied |
+//! | attributes | `mail` | what is returned: that attribute, in any case | options, its OID |
+//! | filter-attributes | `mail` | what a filter looks at, wherever in it, also within a `no` | what is returned only: what a filter finds tells what it looked at |
+//! | rules | `1.2.840.113556.1.4.803` | that matching rule, on any attribute that may be filtered by | any other; absent: all |
+//! | credential | `ad` | the account as which the host binds; the search names none | - |
+//! | tools | `ad_get_user` | calls of that tool; absent: any tool | - |
+//!
+//! Of several that allow a search the narrowest is used: one bound to tools, then the one that returns fewer attributes,
+//! then the one that returns fewer entries; of equals the first.
 
 pub mod address;
 
+mod directory;
 mod document;
 mod grant;
 mod host;
@@ -43,6 +63,7 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
+pub use directory::{Directories, DirectoryGrant, DirectoryPermit, LdapServer, NotPermitted, SearchPart, Tls};
 pub use document::{Document, DocumentDigest, NoDocument};
 pub use grant::{EgressGrant, Grants, Pace, Permit};
 pub use host::{BadHost, HostPattern};

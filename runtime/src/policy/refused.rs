@@ -199,12 +199,12 @@ impl fmt::Display for Suggestion<'_> {
     }
 }
 
-fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     items.map(|item| Quoted(item).to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A TOML basic string, in ASCII: what changes the direction of text, or looks like another letter, is spelled out.
-struct Quoted<'a>(&'a str);
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! Who may go where.
 
 mod addresses;
+mod directory;
 mod documents;
 mod languages;
 mod refusals;

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode;
 
 use super::shapes::Scope;
 use super::{Eyes, Rule, Scrubber, as_json, json};
-use crate::outbound::Outbound;
+use crate::outbound::{DirectorySearch, Outbound};
 
 /// What was found and where, and nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +28,8 @@ pub enum Place {
     Query,
     Header,
     Body,
+    Base,
+    Filter,
 }
 
 impl Place {
@@ -38,6 +40,8 @@ impl Place {
             Place::Query => "query",
             Place::Header => "header",
             Place::Body => "body",
+            Place::Base => "base",
+            Place::Filter => "filter",
         }
     }
 }
@@ -71,6 +75,15 @@ impl Scrubber {
             }
         }
         Ok(())
+    }
+}
+
+impl Scrubber {
+    /// What a search says to its directory: its base, and the values of its filter.
+    pub fn leak_of_search(&self, search: &DirectorySearch) -> Result<(), Leak> {
+        let eyes = self.eyes();
+        eyes.pass(search.base().to_string().as_bytes(), Place::Base)?;
+        search.filter().values().into_iter().try_for_each(|value| eyes.pass(value, Place::Filter))
     }
 }
 

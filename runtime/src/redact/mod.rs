@@ -23,6 +23,7 @@
 mod json;
 mod leak;
 mod needles;
+mod page;
 mod reply;
 mod shapes;
 mod words;
@@ -31,6 +32,7 @@ mod words;
 mod tests;
 
 pub use leak::{Leak, Place};
+pub use page::CleanPage;
 pub use reply::{BadBody, CleanReply};
 
 use std::collections::{BTreeMap, VecDeque};

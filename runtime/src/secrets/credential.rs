@@ -29,9 +29,17 @@ pub enum CredentialKind {
     },
     /// A login by form that answers with a JSON Web Token as its whole text: `Authorization: PREFIX TOKEN`.
     JwtLogin { login_url: TokenUrl, username: Text, password: SecretRef, header: CredentialHeader },
+    /// A simple bind (RFC 4513, 5.1.3) of an LDAP directory. The user name is a user principal name or a distinguished
+    /// name. For directories alone: no request carries it.
+    Bind { username: Text, password: SecretRef },
 }
 
 impl CredentialKind {
+    /// Whether it is for directories and not for requests.
+    pub fn is_bind(&self) -> bool {
+        matches!(self, CredentialKind::Bind { .. })
+    }
+
     /// The settings it cannot do without.
     pub fn settings(&self) -> Vec<&SettingName> {
         match self {
@@ -46,20 +54,35 @@ impl CredentialKind {
             CredentialKind::RefreshToken { client_id, client_secret, refresh_token, .. } => {
                 client_id.setting().into_iter().chain([client_secret.name(), refresh_token.name()]).collect()
             }
-            CredentialKind::JwtLogin { username, password, .. } => {
+            CredentialKind::JwtLogin { username, password, .. } | CredentialKind::Bind { username, password } => {
                 username.setting().into_iter().chain([password.name()]).collect()
             }
         }
     }
 
-    /// The header that is the host's because of it.
-    pub fn header(&self) -> &HeaderName {
+    /// The settings that must not come back in a reply. The account of a bind is an entry of the directory like any
+    /// other: its name may.
+    pub(super) fn hidden(&self) -> Vec<&SettingName> {
         match self {
-            CredentialKind::Header { header, .. } | CredentialKind::JwtLogin { header, .. } => &header.name,
+            CredentialKind::Bind { password, .. } => vec![password.name()],
+            CredentialKind::Bearer { .. }
+            | CredentialKind::Basic { .. }
+            | CredentialKind::Header { .. }
+            | CredentialKind::ClientCredentials { .. }
+            | CredentialKind::RefreshToken { .. }
+            | CredentialKind::JwtLogin { .. } => self.settings(),
+        }
+    }
+
+    /// The header that is the host's because of it.
+    pub fn header(&self) -> Option<&HeaderName> {
+        match self {
+            CredentialKind::Header { header, .. } | CredentialKind::JwtLogin { header, .. } => Some(&header.name),
             CredentialKind::Bearer { .. }
             | CredentialKind::Basic { .. }
             | CredentialKind::ClientCredentials { .. }
-            | CredentialKind::RefreshToken { .. } => &http::header::AUTHORIZATION,
+            | CredentialKind::RefreshToken { .. } => Some(&http::header::AUTHORIZATION),
+            CredentialKind::Bind { .. } => None,
         }
     }
 }

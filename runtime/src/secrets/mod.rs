@@ -5,6 +5,7 @@
 //!
 //! Does not know: sockets. A token request is handed out to be sent like any other, and its answer is handed back in.
 
+mod bind;
 mod credential;
 mod reply;
 mod sealed;
@@ -14,12 +15,13 @@ mod value;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use bind::{Account, Bind, SealedSearch};
 pub use credential::{BadCredential, CredentialHeader, CredentialKind, SecretRef, Text, TokenUrl};
 pub use sealed::{Sealed, Unsealed};
 pub use token::Renewal;
 pub use value::{BadSecret, SecretValue};
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,7 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::names::{CredentialName, SettingName};
 use crate::outbound::Outbound;
-use crate::policy::Permit;
+use crate::policy::{DirectoryPermit, Permit};
 use credential::fits_a_header;
 use sealed::{Mark, Secret, wiped};
 use token::{Ask, Lease, Refresh, TokenSource};
@@ -41,6 +43,7 @@ pub struct Vault {
     slots: BTreeMap<CredentialName, Slot>,
     /// Headers that are the host's because some credential of this shard uses them.
     headers: HashSet<HeaderName>,
+    /// What must not come back.
     secrets: BTreeMap<SettingName, Arc<SecretValue>>,
 }
 
@@ -48,6 +51,7 @@ enum Slot {
     /// The header's whole value, prefix and all.
     Header(HeaderName, Arc<SecretValue>),
     Token(Arc<TokenSource>),
+    Account(Arc<Account>),
     /// Mock mode: the use is marked, nothing is put in.
     Placeholder,
     Unusable(Unusable),
@@ -67,8 +71,9 @@ impl Vault {
         credentials: BTreeMap<CredentialName, CredentialKind>,
         secrets: BTreeMap<SettingName, SecretValue>,
     ) -> Self {
-        let secrets: BTreeMap<_, _> = secrets.into_iter().map(|(name, value)| (name, Arc::new(value))).collect();
-        let headers = credentials.values().map(|kind| kind.header().clone()).collect();
+        let mut secrets: BTreeMap<_, _> = secrets.into_iter().map(|(name, value)| (name, Arc::new(value))).collect();
+        let headers = credentials.values().filter_map(|kind| kind.header().cloned()).collect();
+        let shown = shown(&credentials);
         let slots = credentials
             .into_iter()
             .map(|(name, kind)| {
@@ -76,12 +81,13 @@ impl Vault {
                 (name, slot)
             })
             .collect();
+        secrets.retain(|name, _| !shown.contains(name));
         Self { slots, headers, secrets }
     }
 
     /// Needs no secrets and puts none in, but keeps every rule and marks every use.
     pub fn mock(credentials: BTreeMap<CredentialName, CredentialKind>) -> Self {
-        let headers = credentials.values().map(|kind| kind.header().clone()).collect();
+        let headers = credentials.values().filter_map(|kind| kind.header().cloned()).collect();
         let slots = credentials.into_keys().map(|name| (name, Slot::Placeholder)).collect();
         Self { slots, headers, secrets: BTreeMap::new() }
     }
@@ -108,7 +114,20 @@ impl Vault {
                     Ok(Sealing::Ready(Sealed::crossing(permit, mark(Some(generation)), secret)))
                 }
             },
+            Slot::Account(_) => Err(SealError::ForDirectories(name)),
             Slot::Unusable(reason) => Err(SealError::Unusable { credential: name, reason: reason.clone() }),
+        }
+    }
+
+    /// Puts in the account that the search's grant binds with.
+    pub fn bind(&self, permit: DirectoryPermit) -> Result<SealedSearch, SealError> {
+        let name = permit.grant().credential.clone();
+        match self.slots.get(&name) {
+            Some(Slot::Account(account)) => Ok(SealedSearch::new(permit, Some(Arc::clone(account)))),
+            Some(Slot::Placeholder) => Ok(SealedSearch::new(permit, None)),
+            Some(Slot::Unusable(reason)) => Err(SealError::Unusable { credential: name, reason: reason.clone() }),
+            Some(Slot::Header(..) | Slot::Token(_)) => Err(SealError::ForRequests(name)),
+            None => Err(SealError::Unknown(name)),
         }
     }
 
@@ -129,7 +148,7 @@ impl Vault {
         let made = self.slots.values().flat_map(|slot| match slot {
             Slot::Header(_, value) => vec![Arc::clone(value)],
             Slot::Token(source) => source.values(),
-            Slot::Placeholder | Slot::Unusable(_) => Vec::new(),
+            Slot::Account(_) | Slot::Placeholder | Slot::Unusable(_) => Vec::new(),
         });
         self.secrets.values().map(Arc::clone).chain(made).collect()
     }
@@ -138,7 +157,7 @@ impl Vault {
     pub fn unusable(&self) -> impl Iterator<Item = (&CredentialName, &Unusable)> {
         self.slots.iter().filter_map(|(name, slot)| match slot {
             Slot::Unusable(reason) => Some((name, reason)),
-            Slot::Header(..) | Slot::Token(_) | Slot::Placeholder => None,
+            Slot::Header(..) | Slot::Token(_) | Slot::Account(_) | Slot::Placeholder => None,
         })
     }
 
@@ -149,6 +168,13 @@ impl Vault {
             None => Ok(()),
         }
     }
+}
+
+/// Secrets by name only: what a bind says in clear beside its password.
+fn shown(credentials: &BTreeMap<CredentialName, CredentialKind>) -> BTreeSet<SettingName> {
+    let hidden: BTreeSet<_> = credentials.values().flat_map(CredentialKind::hidden).collect();
+    let used = credentials.values().flat_map(CredentialKind::settings);
+    used.filter(|name| !hidden.contains(name)).cloned().collect()
 }
 
 fn in_header(name: &HeaderName, value: &SecretValue) -> Result<Secret, SealError> {
@@ -224,6 +250,9 @@ fn fill(
             let form = form(&[("username", username.as_str()), ("password", password.expose())]);
             Ok(source(login_url, Ask::Login(SecretValue::derived(form)), header.prefix()))
         }
+        CredentialKind::Bind { username, password } => {
+            Ok(Slot::Account(Arc::new(Account::new(text(username)?, find(password)?)?)))
+        }
     }
 }
 
@@ -278,6 +307,10 @@ pub enum SealError {
     Revoked { status: StatusCode },
     #[error("token endpoint gave no usable token: {0}")]
     BadToken(BadToken),
+    #[error("credential {0} binds to a directory, so no request carries it")]
+    ForDirectories(CredentialName),
+    #[error("credential {0} is for requests, so nothing binds with it")]
+    ForRequests(CredentialName),
 }
 
 /// What the operator has to mend.
@@ -289,6 +322,10 @@ pub enum Unusable {
     NotAscii(SettingName),
     #[error("user name contains a colon, which would end it early")]
     ColonInUsername,
+    #[error("user name is blank, and a directory would take the bind for an anonymous one")]
+    BlankUsername,
+    #[error("password is blank, and a directory would let anybody in by it")]
+    BlankPassword,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -9,14 +9,16 @@ use crate::manifest::Manifest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Capability {
     Egress,
+    Directory,
 }
 
 impl Capability {
-    pub(super) const ALL: [Self; 1] = [Self::Egress];
+    pub(super) const ALL: [Self; 2] = [Self::Egress, Self::Directory];
 
     pub(super) fn interface(self) -> &'static str {
         match self {
             Self::Egress => "nexus:shard/egress",
+            Self::Directory => "nexus:shard/directory",
         }
     }
 
@@ -24,12 +26,14 @@ impl Capability {
     fn key(self) -> &'static str {
         match self {
             Self::Egress => "[[egress]]",
+            Self::Directory => "[[directory]]",
         }
     }
 
     pub(super) fn granted(self, manifest: &Manifest) -> bool {
         match self {
             Self::Egress => !manifest.egress.is_empty(),
+            Self::Directory => !manifest.directories.is_empty(),
         }
     }
 }
@@ -38,8 +42,7 @@ impl Capability {
 const ALWAYS: [&str; 4] = ["nexus:shard/types", "nexus:shard/tools", "nexus:shard/log", "nexus:shard/progress"];
 
 /// Interfaces of the contract that this host does not serve yet.
-const UNSERVED: [&str; 4] =
-    ["nexus:shard/directory", "nexus:shard/peers", "nexus:shard/artifacts", "nexus:shard/secrets"];
+const UNSERVED: [&str; 3] = ["nexus:shard/peers", "nexus:shard/artifacts", "nexus:shard/secrets"];
 
 /// WASI packages that are linked for everybody and reach nothing. `wasi:http` reaches the door.
 const INERT: [&str; 7] =

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::engine::TICK;
@@ -110,11 +110,30 @@ impl Memory {
 #[error("CPU time is used up")]
 struct CpuSpent;
 
+/// Begins at the mock world's moment and goes on from there: who waits by it does not wait for ever.
+struct MockClock {
+    moment: jiff::Timestamp,
+    since: Instant,
+}
+
+impl HostWallClock for MockClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::try_from(self.moment.as_duration()).unwrap_or_default() + self.since.elapsed()
+    }
+}
+
 fn store(pre: &GuestPre<State>, door: &Arc<Door>, caller: &Arc<Caller>) -> Store<State> {
     let stdout = GuestStdio::new(door, caller, Level::Info);
     let stderr = GuestStdio::new(door, caller, Level::Warn);
     let mut wasi = WasiCtx::builder();
     wasi.stdout(stdout.clone()).stderr(stderr.clone()).max_random_size(MAX_RANDOM_BYTES);
+    if let Some(moment) = door.moment() {
+        wasi.wall_clock(MockClock { moment, since: Instant::now() });
+    }
     wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(MAX_FIELDS_BYTES);

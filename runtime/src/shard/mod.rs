@@ -96,7 +96,7 @@ pub enum BadTool {
     Name(String),
     #[error("tool {0} does not start with one of the manifest's tools-prefix")]
     Prefix(ToolName),
-    #[error("an [[egress]] is bound to tool {0}, which the component does not have")]
+    #[error("a grant is bound to tool {0}, which the component does not have")]
     Unlisted(ToolName),
     #[error("tool {0} is listed twice")]
     Twice(ToolName),
@@ -206,8 +206,10 @@ fn checked(mut tools: Vec<Tool>, manifest: &Manifest) -> Result<Vec<Tool>, BadTo
             return Err(BadTool::Prefix(tool.name.clone()));
         }
     }
-    let bound = manifest.egress.iter().filter_map(|grant| grant.tools.as_ref()).flatten();
-    if let Some(unlisted) = bound.into_iter().find(|name| tools.iter().all(|tool| tool.name != **name)) {
+    let bound = manifest.egress.iter().filter_map(|grant| grant.tools.as_ref());
+    let searching = manifest.directories.iter().filter_map(|grant| grant.tools.as_ref());
+    let mut bound = bound.chain(searching).flatten();
+    if let Some(unlisted) = bound.find(|name| tools.iter().all(|tool| tool.name != **name)) {
         return Err(BadTool::Unlisted(unlisted.clone()));
     }
     for pair in tools.windows(2) {

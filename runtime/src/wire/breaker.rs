@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::{RawReply, WireError};
+use super::{Blame, RawReply, WireError};
 
 /// Failures in a row that open the breaker.
 pub const FAILURES: u32 = 5;
@@ -77,10 +77,19 @@ impl Breaker {
 }
 
 impl Pass<'_> {
-    pub fn end(mut self, outcome: Result<&RawReply, &WireError>, now: Instant) {
+    pub fn end(self, outcome: Result<&RawReply, &WireError>, now: Instant) {
+        self.close(failed(outcome), now);
+    }
+
+    /// Of a search, whose pages have no status.
+    pub fn end_search(self, outcome: Result<(), &WireError>, now: Instant) {
+        self.close(outcome.is_err_and(is_failure), now);
+    }
+
+    fn close(mut self, failed: bool, now: Instant) {
         let mut gates = self.breaker.gates();
         let probing = std::mem::take(&mut self.probing);
-        if !failed(outcome) {
+        if !failed {
             gates.remove(&self.destination);
             return;
         }
@@ -117,17 +126,24 @@ impl Drop for Pass<'_> {
 fn failed(outcome: Result<&RawReply, &WireError>) -> bool {
     match outcome {
         Ok(reply) => reply.status().is_server_error() && reply.status() != StatusCode::NOT_IMPLEMENTED,
-        Err(error) => match error {
-            WireError::Timeout(_) | WireError::Unreachable(_) | WireError::Untrusted(_) | WireError::BadReply(_) => {
-                true
-            }
-            // Our own rules, not the upstream's health.
-            WireError::ForbiddenAddress(_)
-            | WireError::TooLarge { .. }
-            | WireError::Unsendable(_)
-            | WireError::NoRoute { .. }
-            | WireError::BadMock(_) => false,
-        },
+        Err(error) => is_failure(error),
+    }
+}
+
+fn is_failure(error: &WireError) -> bool {
+    match error {
+        WireError::Timeout(_) | WireError::Unreachable(_) | WireError::Untrusted(_) | WireError::BadReply(_) => true,
+        // Busy, or no longer there for anybody.
+        WireError::Directory(code) => code.blames() == Blame::Server,
+        // It refuses, and is well.
+        WireError::BindRefused(_) | WireError::Referral => false,
+        // Our own rules, not the upstream's health.
+        WireError::ForbiddenAddress(_)
+        | WireError::TooLarge { .. }
+        | WireError::Unsendable(_)
+        | WireError::BadFilter
+        | WireError::NoRoute { .. }
+        | WireError::BadMock(_) => false,
     }
 }
 

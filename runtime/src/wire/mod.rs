@@ -7,10 +7,12 @@
 //! a socket to an upstream is below this door.
 
 pub mod breaker;
+pub mod directory;
 pub mod mock;
 mod network;
 pub mod retry;
 
+pub use directory::{AdReason, Blame, RawEntry, RawPage, ResultCode};
 pub use mock::Mock;
 pub use network::{Network, NetworkError, NetworkOptions};
 
@@ -21,7 +23,7 @@ use std::net::IpAddr;
 use crate::names::CredentialName;
 use crate::outbound::{Host, Scheme};
 use crate::policy::address::Forbidden;
-use crate::secrets::{Sealed, Unsealed};
+use crate::secrets::{Sealed, SealedSearch, Unsealed};
 
 /// Where requests go: to the real upstreams, or to their stand-ins. Nothing else differs between live and mock mode.
 pub enum Wire {
@@ -35,6 +37,22 @@ impl Wire {
         match self {
             Wire::Network(network) => network.send(sealed, budget).await,
             Wire::Mock(mock) => mock_reply(mock, &Request::view(sealed), budget).await,
+        }
+    }
+
+    /// A search that has not begun. Nothing is asked of its server before the first page is.
+    pub fn search(&self, sealed: SealedSearch) -> SearchRun {
+        match self {
+            Wire::Network(network) => SearchRun::Network(network.search(sealed)),
+            Wire::Mock(mock) => SearchRun::Mock(mock.search(sealed)),
+        }
+    }
+
+    /// The moment at which the mock world stands still; none in the real one.
+    pub fn moment(&self) -> Option<jiff::Timestamp> {
+        match self {
+            Wire::Network(_) => None,
+            Wire::Mock(mock) => mock.now().parse().ok(),
         }
     }
 
@@ -55,6 +73,38 @@ async fn mock_reply(mock: &Mock, request: &Request, budget: &Budget) -> Result<R
         return Err(WireError::TooLarge { limit: budget.reply_bytes });
     }
     Ok(reply)
+}
+
+/// One search, page by page.
+pub enum SearchRun {
+    Network(directory::Search),
+    Mock(mock::Search),
+}
+
+impl SearchRun {
+    /// The next page, or none after the last. After an error before the first page it may be asked again; after one
+    /// between pages there is no going on, and it says so: the entries so far are not all there are.
+    pub async fn next(&mut self, budget: &Budget) -> Result<Option<RawPage>, WireError> {
+        match self {
+            SearchRun::Network(search) => search.next(budget).await,
+            SearchRun::Mock(search) => search.next(budget).await,
+        }
+    }
+
+    /// Whether the last page has come, so that there is nothing more to ask for.
+    pub fn has_ended(&self) -> bool {
+        match self {
+            SearchRun::Network(search) => search.has_ended(),
+            SearchRun::Mock(search) => search.has_ended(),
+        }
+    }
+
+    pub fn sealed(&self) -> &SealedSearch {
+        match self {
+            SearchRun::Network(search) => search.sealed(),
+            SearchRun::Mock(search) => search.sealed(),
+        }
+    }
 }
 
 /// Where a reply came from. Every result and every ledger line says it.
@@ -162,6 +212,14 @@ pub enum WireError {
     BadReply(#[source] BadReply),
     #[error("request has no form on the wire")]
     Unsendable(#[source] http::Error),
+    #[error("directory does not accept the account it is asked with")]
+    BindRefused(#[source] Option<AdReason>),
+    #[error("directory refused: {0}")]
+    Directory(ResultCode),
+    #[error("directory names another that has the entries, which is not followed")]
+    Referral,
+    #[error("filter has no form on the wire")]
+    BadFilter,
     #[error("mock upstream has no route for {method} {path}")]
     NoRoute { method: Method, path: String },
     #[error("mock upstream cannot answer: {0}")]
@@ -213,6 +271,8 @@ pub enum Unreachable {
     Tls(#[source] std::io::Error),
     #[error("connection closed before a reply")]
     Closed(#[source] Option<hyper::Error>),
+    #[error("connection broke")]
+    Broken(#[source] std::io::Error),
 }
 
 /// Why an answer is not a reply.
@@ -228,4 +288,7 @@ pub enum BadReply {
     Gzip,
     #[error("upstream switched to another protocol")]
     Upgrade,
+    /// Says what of it.
+    #[error("not LDAP, or not an answer to what was asked: {0}")]
+    Ldap(&'static str),
 }

@@ -67,7 +67,8 @@ fn may_pass(error: &WireError) -> bool {
             | Unreachable::NoAddress
             | Unreachable::Connect(_)
             | Unreachable::Tls(_)
-            | Unreachable::Closed(_) => true,
+            | Unreachable::Closed(_)
+            | Unreachable::Broken(_) => true,
         },
         WireError::Timeout(_)
         | WireError::Untrusted(_)
@@ -75,6 +76,10 @@ fn may_pass(error: &WireError) -> bool {
         | WireError::TooLarge { .. }
         | WireError::BadReply(_)
         | WireError::Unsendable(_)
+        | WireError::BindRefused(_)
+        | WireError::Directory(_)
+        | WireError::Referral
+        | WireError::BadFilter
         | WireError::NoRoute { .. }
         | WireError::BadMock(_) => false,
     }

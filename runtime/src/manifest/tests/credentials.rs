@@ -24,6 +24,13 @@ username = "svc"
 password = "secret:PASSWORD"
 "#;
 
+const AD: &str = r#"
+[credential.ad]
+kind = "bind"
+username = "svc-nexus@nexus.corp"
+password = "secret:AD_PASSWORD"
+"#;
+
 fn with(credential: &str) -> Result<Manifest, ManifestError> {
     check(&format!("{GOOD}{credential}"))
 }
@@ -49,6 +56,8 @@ fn a_credential_is_read_by_its_kind_with_what_it_leaves_out() {
     };
     assert_eq!(kind(HELIX, "helix"), helix("AR-JWT "));
     assert_eq!(kind(&format!("{HELIX}prefix = \"Bearer \"\n"), "helix"), helix("Bearer "));
+    let username = Text::Literal("svc-nexus@nexus.corp".to_owned());
+    assert_eq!(kind(AD, "ad"), CredentialKind::Bind { username, password: secret("AD_PASSWORD") });
 }
 
 #[test]
@@ -68,12 +77,12 @@ kind = \"header\"
 name = \"X-Api-Key\"
 value = \"secret:PAT\"
 ";
-    let all = [GOOD, others, WORKDAY, HELIX].concat();
+    let all = [GOOD, others, WORKDAY, HELIX, AD].concat();
     assert!(check(&all).unwrap().paces.is_empty());
     let paced = check(&all.replace("\nkind =", "\nconcurrency = 2\nrate = \"5/min\"\nkind =")).unwrap();
     let pace = Pace { concurrency: NonZeroU32::new(2), interval: Some(Duration::from_secs(12)) };
     let names: Vec<_> = paced.paces.keys().map(CredentialName::as_str).collect();
-    assert_eq!(names, ["basic", "bearer", "graph", "header", "helix", "workday"]);
+    assert_eq!(names, ["ad", "basic", "bearer", "graph", "header", "helix", "workday"]);
     assert!(paced.paces.values().all(|found| *found == pace));
     let one = with(&format!("{HELIX}concurrency = 1\n")).unwrap();
     let pace = Pace { concurrency: NonZeroU32::new(1), interval: None };
@@ -103,6 +112,9 @@ fn a_credential_that_is_written_wrongly_is_refused_and_its_values_are_not_repeat
         (HELIX, "https://{setting", "ftp://{setting", "login-url: "),
         (HELIX, "kind =", "prefix = \"hunter2\\r\\nHost: \"\nkind =", "prefix: expected visible ASCII"),
         (HELIX, "kind =", "rate = \"0/s\"\nkind =", "rate: expected a rate"),
+        (AD, "username", "user", "unknown field `user`"),
+        (AD, "secret:AD_PASSWORD", "hunter2hunter2", "password: expected `secret:NAME`"),
+        (AD, "kind =", "token = \"secret:PAT\"\nkind =", "unknown field `token`"),
         (HELIX, "jwt-login", "jwt", "`oauth2-refresh-token`, `jwt-login`"),
     ] {
         assert!(credential.contains(from), "{from}");
@@ -112,4 +124,11 @@ fn a_credential_that_is_written_wrongly_is_refused_and_its_values_are_not_repeat
         // A key, or the name of a secret, may be repeated; what stands for a value may not.
         assert!(!text.contains("hunter2") || to.contains("secret:"), "{to}: {text}");
     }
+}
+
+#[test]
+fn a_bind_is_for_directories_alone() {
+    let text = format!("{}{AD}", GOOD.replacen("credential = \"graph\"", "credential = \"ad\"", 1));
+    let problem = check(&text).expect_err("a request names a bind").to_string();
+    assert!(problem.contains("credential \"ad\" is a bind, which is for a [[directory]]"), "{problem}");
 }

@@ -17,12 +17,13 @@ wasmtime::component::bindgen!({
     imports: { default: async | trappable },
     exports: { default: async },
     additional_derives: [Clone],
+    with: { "nexus:shard/directory.pages": super::directory::Pages },
 });
 
 pub(in crate::shard) use self::Shard as Guest;
 pub(in crate::shard) use self::ShardPre as GuestPre;
 use self::exports::nexus::shard::tools as wit;
-pub(super) use self::nexus::shard::{egress, log, progress, types};
+pub(super) use self::nexus::shard::{directory, egress, log, progress, types};
 
 /// The tools of a fresh instance, checked. One that is not well made keeps the whole shard out: half a shard is a
 /// surprise to whoever approved all of it.

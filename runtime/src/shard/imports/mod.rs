@@ -2,6 +2,7 @@
 //! or in a limit of its own. Which of it is linked depends on the manifest: see `link`.
 
 mod contract;
+mod directory;
 mod documents;
 mod egress;
 mod http;
@@ -34,5 +35,6 @@ pub(super) fn link_always(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 pub(super) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmtime::Result<()> {
     match capability {
         Capability::Egress => contract::egress::add_to_linker::<_, HasSelf<State>>(linker, |state| state),
+        Capability::Directory => contract::directory::add_to_linker::<_, HasSelf<State>>(linker, |state| state),
     }
 }

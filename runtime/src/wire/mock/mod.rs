@@ -10,6 +10,7 @@
 mod answer;
 mod asked;
 mod certificate;
+mod directory;
 mod faults;
 mod files;
 mod jq;
@@ -36,12 +37,14 @@ use serde::Deserialize;
 use super::{BadReply, RawReply, Request, Unreachable, WireError};
 use answer::Answer;
 use asked::{Asked, Proof};
+use directory::Directory;
 use faults::Faults;
 use jq::{Bindings, Expression, Value};
 use routes::{Accepts, Auth, Route, Routes};
 use tokens::Tokens;
 
 pub use certificate::Certificate;
+pub use directory::Search;
 pub use faults::{Fault, Misbehaviour};
 pub use serve::{Handle, ServeError, ServeOptions, serve};
 
@@ -91,6 +94,7 @@ struct Upstream {
     routes: Routes,
     tables: Value,
     secrets: BTreeMap<String, String>,
+    directories: Vec<Directory>,
 }
 
 /// Why the files do not make a mock upstream.
@@ -107,6 +111,8 @@ pub enum MockError {
     Table { path: PathBuf, reason: String },
     #[error("{place}: {reason}")]
     Expression { place: String, reason: String },
+    #[error("{place}: {reason}")]
+    Directory { place: String, reason: String },
     #[error("both {one} and {other} answer for {host}")]
     HostTaken { host: String, one: String, other: String },
     #[error("{} has no upstream: no directory in it has a routes.toml", .0.display())]
@@ -127,8 +133,8 @@ impl Mock {
         let mut upstreams: Vec<Upstream> = Vec::new();
         for directory in files::upstreams(&options.dir)? {
             let upstream = Upstream::load(&directory, &options, &now)?;
-            for host in &upstream.routes.hosts {
-                if let Some(other) = upstreams.iter().find(|other| other.routes.hosts.contains(host)) {
+            for host in upstream.served() {
+                if let Some(other) = upstreams.iter().find(|other| other.served().any(|taken| taken == host)) {
                     let (one, other) = (other.name.clone(), upstream.name.clone());
                     return Err(MockError::HostTaken { host: host.clone(), one, other });
                 }
@@ -183,8 +189,11 @@ impl Mock {
     }
 
     fn has_route(&self, fault: &Fault) -> bool {
-        let mut routes = self.0.upstreams.iter().flat_map(|upstream| &upstream.routes.routes);
-        routes.any(|route| fault.covers(&route.name))
+        self.0.upstreams.iter().any(|upstream| {
+            let routes = upstream.routes.routes.iter().map(|route| &route.name);
+            let directories = upstream.directories.iter().map(|directory| &directory.name);
+            routes.chain(directories).any(|name| fault.covers(name))
+        })
     }
 
     /// Every token given out so far is refused from now on.
@@ -228,7 +237,7 @@ impl Upstreams {
             let with = if keys.is_empty() { String::new() } else { format!(" with query keys {}", keys.join(", ")) };
             return Err(no_route(format!("{}{with}", asked.path())));
         };
-        self.count(route);
+        self.count_name(&route.name);
         let hidden = match (&route.issues, &upstream.routes.auth) {
             (Some(_), _) => Some(AUTHORIZATION.as_str()),
             (None, Some(auth)) => Some(auth.header.as_str()),
@@ -239,9 +248,9 @@ impl Upstreams {
         self.act(asked, upstream, route, &bindings).map_err(WireError::BadMock)
     }
 
-    fn count(&self, route: &Route) {
+    fn count_name(&self, name: &str) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(route.name.clone()).or_default() += 1;
+        *counts.entry(name.to_owned()).or_default() += 1;
     }
 
     /// Misbehaves as a fault says, or answers.
@@ -318,16 +327,22 @@ impl Upstreams {
 impl Upstream {
     fn load(directory: &Path, options: &MockOptions, now: &str) -> Result<Self, MockError> {
         let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let routes = Routes::load(&name, directory)?;
+        let mut routes = Routes::load(&name, directory)?;
         let overlays: Vec<PathBuf> =
             options.overlays.iter().map(|overlay| overlay.join(&name)).filter(|overlay| overlay.is_dir()).collect();
         let mut tables = tables::load(directory, &overlays)?;
         if let Some(scale) = routes.scale.as_ref().filter(|_| options.scale > 0) {
             tables = scaled(scale, tables, options.scale, now)?;
         }
+        let directories = directories(&name, std::mem::take(&mut routes.directories), &tables)?;
         let mut secrets = routes.secrets.clone();
         secrets.extend(options.secrets.clone().into_iter().filter(|(name, _)| routes.secrets.contains_key(name)));
-        Ok(Self { name, routes, tables, secrets })
+        Ok(Self { name, routes, tables, secrets, directories })
+    }
+
+    /// The hosts it answers for, in whatever protocol.
+    fn served(&self) -> impl Iterator<Item = &String> {
+        self.routes.hosts.iter().chain(self.directories.iter().flat_map(|directory| &directory.hosts))
     }
 
     /// An error in the vendor's own form.
@@ -344,6 +359,16 @@ impl Bindings {
         let members = [("request", self.request.clone()), ("tables", self.tables.clone()), ("now", self.now.clone())];
         jq::object(members.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)))
     }
+}
+
+/// Their tables are read out of the expressions' form once: a search runs no expression.
+fn directories(upstream: &str, entries: Vec<directory::Entry>, tables: &Value) -> Result<Vec<Directory>, MockError> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tables: serde_json::Value = serde_json::from_str(&jq::write(tables))
+        .map_err(|error| MockError::Expression { place: format!("{upstream}: scale"), reason: error.to_string() })?;
+    entries.into_iter().map(|entry| Directory::new(upstream, entry, &tables)).collect()
 }
 
 fn scaled(scale: &Expression, tables: Value, count: usize, now: &str) -> Result<Value, MockError> {

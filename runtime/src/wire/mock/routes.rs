@@ -11,12 +11,13 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::jq::Expression;
-use super::{MockError, files};
+use super::{MockError, directory, files};
 
 /// The file as written. Unknown keys are errors.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     hosts: Vec<String>,
     prelude: Option<PathBuf>,
     auth: Option<Auth>,
@@ -25,7 +26,10 @@ struct File {
     secrets: BTreeMap<String, String>,
     #[serde(default)]
     errors: BTreeMap<u16, String>,
+    #[serde(default)]
     route: Vec<RouteEntry>,
+    #[serde(default)]
+    directory: Vec<directory::Entry>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +94,8 @@ pub(super) struct Routes {
     pub(super) scale: Option<Expression>,
     pub(super) errors: BTreeMap<u16, Expression>,
     pub(super) routes: Vec<Route>,
+    /// As written: they need the tables.
+    pub(super) directories: Vec<directory::Entry>,
 }
 
 pub(super) struct Route {
@@ -163,7 +169,21 @@ impl Routes {
                 open: entry.open,
             });
         }
-        Ok(Self { hosts: file.hosts, auth: file.auth, secrets: file.secrets, scale, errors, routes })
+        if routes.is_empty() && file.directory.is_empty() {
+            return Err(MockError::Routes { path, reason: "needs a `[[route]]` or a `[[directory]]`".to_owned() });
+        }
+        if !routes.is_empty() && file.hosts.is_empty() {
+            return Err(MockError::Routes { path, reason: "routes need `hosts`".to_owned() });
+        }
+        Ok(Self {
+            hosts: file.hosts,
+            auth: file.auth,
+            secrets: file.secrets,
+            scale,
+            errors,
+            routes,
+            directories: file.directory,
+        })
     }
 
     /// Whether the upstream answers for this host: `*.` stands for exactly one label, `host:port` for that port only, and

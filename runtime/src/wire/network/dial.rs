@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::pool::Connection;
 use super::{NetworkError, NetworkOptions};
@@ -26,8 +27,10 @@ const HEAD_FIELDS: usize = 100;
 /// No single address may use up more than this while others are left.
 const ADDRESS_SHARE: Duration = Duration::from_secs(5);
 
-pub(super) struct Dialer {
+pub(in crate::wire) struct Dialer {
     tls: Arc<ClientConfig>,
+    /// The same trust, and no protocol named.
+    plain_tls: Arc<ClientConfig>,
     resolve: BTreeMap<DnsName, SocketAddr>,
     /// The operator's half.
     reach: Reach,
@@ -35,13 +38,15 @@ pub(super) struct Dialer {
 
 impl Dialer {
     pub(super) fn new(options: NetworkOptions) -> Result<Self, NetworkError> {
-        let tls = options.tls()?;
+        let plain_tls = options.tls()?;
+        let mut tls = plain_tls.clone();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let reach = Reach { private: options.allow_private, loopback: options.allow_loopback };
-        Ok(Self { tls, resolve: options.resolve, reach })
+        Ok(Self { tls: Arc::new(tls), plain_tls: Arc::new(plain_tls), resolve: options.resolve, reach })
     }
 
     /// What both the manifest and the operator allow, and this machine where the operator pinned the name to it.
-    pub(super) fn reach(&self, host: &Host, manifest: Reach) -> Reach {
+    pub(in crate::wire) fn reach(&self, host: &Host, manifest: Reach) -> Reach {
         let both = manifest.within(self.reach);
         Reach { loopback: both.loopback || self.pin(host).is_some(), ..both }
     }
@@ -52,32 +57,61 @@ impl Dialer {
         reach: Reach,
         deadline: Instant,
     ) -> Result<Connection, WireError> {
-        let addresses = timeout_at(deadline, self.addresses(outbound, reach))
+        let (host, scheme) = (outbound.host(), outbound.scheme());
+        let tcp = self.tcp(host, outbound.port(), scheme, reach, deadline).await?;
+        match scheme {
+            Scheme::Http => handshake(tcp).await,
+            Scheme::Https => handshake(secured(&self.tls, tcp, host, deadline).await?).await,
+        }
+    }
+
+    /// A socket that is to carry TLS from its first byte, or from where the protocol on it says so.
+    pub(in crate::wire) async fn dial_tcp(
+        &self,
+        host: &Host,
+        port: u16,
+        reach: Reach,
+        deadline: Instant,
+    ) -> Result<TcpStream, WireError> {
+        self.tcp(host, port, Scheme::Https, reach, deadline).await
+    }
+
+    /// TLS with the host's name, for whatever is spoken in it.
+    pub(in crate::wire) async fn secure(
+        &self,
+        tcp: TcpStream,
+        host: &Host,
+        deadline: Instant,
+    ) -> Result<TlsStream<TcpStream>, WireError> {
+        secured(&self.plain_tls, tcp, host, deadline).await
+    }
+
+    async fn tcp(
+        &self,
+        host: &Host,
+        port: u16,
+        scheme: Scheme,
+        reach: Reach,
+        deadline: Instant,
+    ) -> Result<TcpStream, WireError> {
+        let addresses = timeout_at(deadline, self.addresses(host, port, scheme, reach))
             .await
             .map_err(|_| WireError::Timeout(Phase::Resolving))??;
-        let tcp = connect(&addresses, deadline).await?;
-        match outbound.scheme() {
-            Scheme::Http => handshake(tcp).await,
-            Scheme::Https => {
-                let connect = TlsConnector::from(Arc::clone(&self.tls)).connect(server_name(outbound.host())?, tcp);
-                let tls = timeout_at(deadline, connect).await.map_err(|_| WireError::Timeout(Phase::Handshake))?;
-                handshake(tls.map_err(tls_error)?).await
-            }
-        }
+        connect(&addresses, deadline).await
     }
 
     /// Every address of the host, each of them judged. An address written into the URL is judged alike.
     #[expect(clippy::disallowed_methods, reason = "this is where names resolve: every answer is judged below")]
-    async fn addresses(&self, outbound: &Outbound, reach: Reach) -> Result<Vec<Target>, WireError> {
-        let found: Vec<SocketAddr> = match (self.pin(outbound.host()), outbound.host()) {
+    async fn addresses(&self, host: &Host, port: u16, scheme: Scheme, reach: Reach) -> Result<Vec<Target>, WireError> {
+        let found: Vec<SocketAddr> = match (self.pin(host), host) {
             (Some(pin), _) => vec![pin],
-            (None, Host::Ip(ip)) => vec![SocketAddr::new(*ip, outbound.port())],
-            (None, Host::Dns(name)) => tokio::net::lookup_host((name.to_string().as_str(), outbound.port()))
+            (None, Host::Ip(ip)) => vec![SocketAddr::new(*ip, port)],
+            (None, Host::Dns(name)) => tokio::net::lookup_host((name.to_string().as_str(), port))
                 .await
                 .map_err(|error| WireError::Unreachable(Unreachable::Resolve(error)))?
                 .collect(),
         };
-        judge(&found, outbound.scheme(), reach)
+        judge(&found, scheme, reach)
     }
 
     fn pin(&self, host: &Host) -> Option<SocketAddr> {
@@ -134,6 +168,16 @@ pub(super) async fn connect(targets: &[Target], deadline: Instant) -> Result<Tcp
         }
     }
     Err(last)
+}
+
+async fn secured(
+    tls: &Arc<ClientConfig>,
+    tcp: TcpStream,
+    host: &Host,
+    deadline: Instant,
+) -> Result<TlsStream<TcpStream>, WireError> {
+    let connect = TlsConnector::from(Arc::clone(tls)).connect(server_name(host)?, tcp);
+    timeout_at(deadline, connect).await.map_err(|_| WireError::Timeout(Phase::Handshake))?.map_err(tls_error)
 }
 
 async fn handshake<S>(stream: S) -> Result<Connection, WireError>

@@ -1,9 +1,9 @@
-//! The real wire: HTTP/1.1 over TLS, to addresses that were checked.
+//! The real wire: HTTP/1.1 over TLS, to addresses that were checked. LDAP goes by the same dialler (`wire/directory`).
 //!
 //! Names resolve here, and every answer is judged: one forbidden address refuses the whole name, or a resolver under
 //! somebody else's control could try its luck. What is dialled is the address that was judged, never the name again.
 
-mod dial;
+pub(super) mod dial;
 mod options;
 mod pool;
 mod reply;
@@ -13,14 +13,17 @@ mod tests;
 
 pub use options::{NetworkError, NetworkOptions};
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderValue, StatusCode};
 use http_body_util::Full;
 use tokio::time::timeout_at;
 
+use super::directory::{Links, Search};
 use super::{BadReply, Budget, Phase, RawReply, Unreachable, WireError};
-use crate::secrets::{Sealed, Unsealed};
+use crate::secrets::{Sealed, SealedSearch, Unsealed};
 use dial::Dialer;
 use pool::{Connection, Key, Pool};
 
@@ -29,13 +32,20 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("nexus/", env!("CARG
 
 /// Connections to upstreams, kept open between requests.
 pub struct Network {
-    dialer: Dialer,
+    dialer: Arc<Dialer>,
     pool: Pool,
+    links: Arc<Links>,
 }
 
 impl Network {
     pub fn new(options: NetworkOptions) -> Result<Self, NetworkError> {
-        Ok(Self { dialer: Dialer::new(options)?, pool: Pool::default() })
+        let dialer = Arc::new(Dialer::new(options)?);
+        Ok(Self { links: Arc::new(Links::new(Arc::clone(&dialer))), dialer, pool: Pool::default() })
+    }
+
+    /// A search that has not begun: its first page opens or takes a connection.
+    pub fn search(&self, sealed: SealedSearch) -> Search {
+        Search::new(Arc::clone(&self.links), sealed)
     }
 
     /// One attempt. A request that a kept connection did not take goes out on another; one that may have been written is

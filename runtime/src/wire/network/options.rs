@@ -31,7 +31,7 @@ impl NetworkOptions {
         if roots.is_empty() { Err(NetworkError::NoCertificate) } else { Ok(roots) }
     }
 
-    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, NetworkError> {
+    pub(super) fn tls(&self) -> Result<ClientConfig, NetworkError> {
         let mut roots = RootCertStore::empty();
         // Where the store is, `SSL_CERT_FILE` and `SSL_CERT_DIR` may say, as for every program of the machine. A store has
         // entries that no verifier can read, and always had: they are skipped, not fatal.
@@ -47,13 +47,12 @@ impl NetworkOptions {
             return Err(NetworkError::NoTrust);
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(NetworkError::Tls)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        Ok(config)
     }
 }
 

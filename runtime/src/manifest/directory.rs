@@ -1,0 +1,170 @@
+//! `[[directory]]` of a manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU16, NonZeroU32};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::ManifestError;
+use super::raw::{Reader, Span};
+use super::units::{self, RATE};
+use crate::names::{CredentialName, DirectoryName, SettingName, ToolName};
+use crate::outbound::{Attribute, Dn, Host, Scope};
+use crate::policy::{DirectoryGrant, LdapServer, Pace, Tls};
+use crate::secrets::CredentialKind;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct DirectoryTable {
+    name: DirectoryName,
+    host: Spanned<String>,
+    port: Option<NonZeroU16>,
+    tls: Option<Spanned<String>>,
+    bases: Spanned<Vec<Spanned<String>>>,
+    scopes: Spanned<Vec<Spanned<String>>>,
+    attributes: Spanned<Vec<Spanned<String>>>,
+    filter_attributes: Option<Spanned<Vec<Spanned<String>>>>,
+    rules: Option<Spanned<Vec<Spanned<String>>>>,
+    credential: Spanned<CredentialName>,
+    tools: Option<Spanned<BTreeSet<ToolName>>>,
+    #[serde(default)]
+    private: bool,
+    entries: Option<Spanned<u32>>,
+    concurrency: Option<NonZeroU32>,
+    rate: Option<Spanned<String>>,
+}
+
+/// Entries of a search, where the manifest does not say.
+const ENTRIES: u32 = 50_000;
+const MAX_ENTRIES: u32 = 1_000_000;
+const OPEN: &str = "{setting:";
+
+impl Reader<'_> {
+    pub(super) fn directory(
+        &self,
+        table: &DirectoryTable,
+        credentials: &BTreeMap<CredentialName, CredentialKind>,
+    ) -> Result<DirectoryGrant, ManifestError> {
+        let host = self.resolved("host", &table.host)?;
+        let host = Host::parse(&host).map_err(|error| {
+            self.bad(table.host.span(), format!("host {host:?}: {error}; the port stands in `port`"))
+        })?;
+        let (tls, usual) = match table.tls.as_ref().map(|tls| (tls.get_ref().as_str(), tls.span())) {
+            None | Some(("ldaps", _)) => (Tls::Ldaps, 636),
+            Some(("starttls", _)) => (Tls::StartTls, 389),
+            Some((found, span)) => {
+                let problem =
+                    format!("tls {found:?}: expected \"ldaps\" or \"starttls\"; nothing is asked without TLS");
+                return Err(self.bad(span, problem));
+            }
+        };
+        let attributes = self.attributes("attributes", &table.attributes)?;
+        let filter_attributes = match &table.filter_attributes {
+            None => attributes.clone(),
+            Some(list) => self.attributes("filter-attributes", list)?,
+        };
+        let interval = match &table.rate {
+            None => None,
+            Some(rate) => Some(
+                units::rate(rate.get_ref())
+                    .ok_or_else(|| self.bad(rate.span(), format!("rate {:?}: expected {RATE}", rate.get_ref())))?,
+            ),
+        };
+        Ok(DirectoryGrant {
+            name: table.name.clone(),
+            server: LdapServer { host, port: table.port.map_or(usual, NonZeroU16::get), tls },
+            bases: self.each("bases", &table.bases, |text, span| self.base(text, span))?,
+            scopes: self.each("scopes", &table.scopes, |text, span| {
+                let problem = || format!("scope {text:?}: expected \"base\", \"one-level\" or \"subtree\"");
+                Scope::parse(text).ok_or_else(|| self.bad(span, problem()))
+            })?,
+            attributes,
+            filter_attributes,
+            rules: match &table.rules {
+                None => BTreeSet::new(),
+                Some(rules) => self.each("rules", rules, |text, span| {
+                    let problem = || format!("rule {text:?}: expected the OID of a matching rule");
+                    if is_oid(text) { Ok(text.to_owned()) } else { Err(self.bad(span, problem())) }
+                })?,
+            },
+            credential: self.bind(&table.credential, credentials)?,
+            tools: match &table.tools {
+                Some(tools) if tools.get_ref().is_empty() => {
+                    let problem = "tools is empty: leave it out, or name the tools that may use the grant";
+                    return Err(self.bad(tools.span(), problem.to_owned()));
+                }
+                tools => tools.as_ref().map(|tools| tools.get_ref().clone()),
+            },
+            private: table.private,
+            entries: match &table.entries {
+                None => ENTRIES,
+                Some(entries) if (1..=MAX_ENTRIES).contains(entries.get_ref()) => *entries.get_ref(),
+                Some(entries) => {
+                    let problem = format!("entries {}: expected 1 to {MAX_ENTRIES}", entries.get_ref());
+                    return Err(self.bad(entries.span(), problem));
+                }
+            },
+            pace: Pace { concurrency: table.concurrency, interval },
+        })
+    }
+
+    fn bind(
+        &self,
+        named: &Spanned<CredentialName>,
+        credentials: &BTreeMap<CredentialName, CredentialKind>,
+    ) -> Result<CredentialName, ManifestError> {
+        let name = named.get_ref();
+        let problem = match credentials.get(name) {
+            Some(kind) if kind.is_bind() => return Ok(name.clone()),
+            Some(_) => format!("credential \"{name}\" is for requests: a directory needs one of kind \"bind\""),
+            None => format!("credential \"{name}\" is not defined: add a [credential.{name}]"),
+        };
+        Err(self.bad(named.span(), problem))
+    }
+
+    fn attributes(
+        &self,
+        key: &str,
+        list: &Spanned<Vec<Spanned<String>>>,
+    ) -> Result<BTreeSet<Attribute>, ManifestError> {
+        self.each(key, list, |text, span| {
+            Attribute::parse(text).map_err(|error| self.bad(span, format!("{key} {text:?}: {error}")))
+        })
+    }
+
+    fn each<T, C: FromIterator<T>>(
+        &self,
+        key: &str,
+        list: &Spanned<Vec<Spanned<String>>>,
+        parse: impl Fn(&str, Span) -> Result<T, ManifestError>,
+    ) -> Result<C, ManifestError> {
+        if list.get_ref().is_empty() {
+            return Err(self.bad(list.span(), format!("{key} is empty, which grants nothing: name what is granted")));
+        }
+        list.get_ref().iter().map(|item| parse(item.get_ref(), item.span())).collect()
+    }
+
+    /// A DN, or some parts before `{setting:NAME}`. The value is a DN of its own, so it cannot run into what stands before.
+    fn base(&self, text: &str, span: Span) -> Result<Dn, ManifestError> {
+        let bad = |problem: String| self.bad(span.clone(), format!("base {text:?}: {problem}"));
+        let Some((before, setting)) = text.split_once(OPEN) else {
+            return Dn::parse(text).map_err(|error| bad(error.to_string()));
+        };
+        let is_apart = before.is_empty() || (before.ends_with(',') && !before.ends_with("\\,"));
+        let name = setting.strip_suffix('}').filter(|_| is_apart);
+        let name = name.ok_or_else(|| bad(format!("{OPEN}NAME}} stands at the end, alone or behind a comma")))?;
+        let name = SettingName::parse(name).map_err(|error| bad(error.to_string()))?;
+        let value = self.value("bases", &name, &span)?;
+        let above = Dn::parse(&value).map_err(|error| bad(format!("setting {name}: {error}")))?;
+        if above.is_root() {
+            return Err(bad(format!("setting {name} is empty: expected a DN such as DC=example,DC=com")));
+        }
+        Dn::parse(&format!("{before}{above}")).map_err(|error| bad(error.to_string()))
+    }
+}
+
+fn is_oid(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 64 && text.contains('.') && text.split('.').all(is_number)
+}
