@@ -15,8 +15,8 @@ use time::{OffsetDateTime, UtcDateTime};
 /// It is read from RFC 3339 with any offset. The offset may lack its colon, as AR System writes it
 /// (`2022-06-21T11:08:05.000+0000`). A time without an offset is an error: it names a different time in every zone.
 ///
-/// It is written as RFC 3339 in UTC, `2026-06-15T09:00:00Z`, with as many digits below the second as it had, but for zeros
-/// at the end. Its schema is a string of the format `date-time`.
+/// It is written as RFC 3339 in UTC, `2026-06-15T09:00:00Z`, with as many digits below the second as it had, but for
+/// zeros at the end. Its schema is a string of the format `date-time`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Utc(UtcDateTime);
 
@@ -47,6 +47,16 @@ impl Utc {
     /// Whole seconds since 1970-01-01T00:00:00Z, rounded down; negative before.
     pub fn seconds_since_1970(self) -> i64 {
         self.0.unix_timestamp()
+    }
+
+    /// The time so many nanoseconds after 1970-01-01T00:00:00Z, or before it. `None` outside of the years 0 to 9999.
+    pub(crate) fn from_nanoseconds_since_1970(nanoseconds: i128) -> Option<Self> {
+        let time = UtcDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
+        (time.year() >= 0).then_some(Self(time))
+    }
+
+    pub(crate) fn nanoseconds_since_1970(self) -> i128 {
+        self.0.unix_timestamp_nanos()
     }
 
     /// The day in UTC.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::directory::{RawPages, RawSearch};
 use crate::host::Host;
 use crate::{RawRequest, Refusal, Reply, ToolError};
 
@@ -63,6 +64,11 @@ impl Call {
     /// Sends a raw request. Prefer [`crate::Request`], which escapes what it is given.
     pub fn exchange(&self, request: &RawRequest) -> Result<Reply, Refusal> {
         self.host.exchange(request)
+    }
+
+    /// Begins a raw search in a directory. Prefer [`crate::directory::Search`], which reads entries as types.
+    pub fn search(&self, search: &RawSearch) -> Result<RawPages, Refusal> {
+        self.host.open(search).map(RawPages)
     }
 
     /// Says how far the call is. Becomes an MCP progress notification where the client asked for them.

@@ -7,6 +7,7 @@
 //!   ([`Request`], and the conditions of [`ar`]);
 //! - a collection is read to a proven end or says that it was not ([`odata`], [`offset`], [`rows`]), and half an answer is
 //!   none ([`graphql`]);
+//! - a condition on entries of a directory is data, and a value in it stays a value ([`directory`]);
 //! - times, days and amounts of money look the same whoever sent them ([`Utc`], [`Date`], [`Money`]);
 //! - a result that lacks something says so: [`Output::partial`] is the only way to leave something out, and it wants a reason;
 //! - an error never carries a value from a reply ([`ToolError`]), but at most an upstream's short code ([`Source`]);
@@ -36,6 +37,7 @@ pub use tool::{Annotations, Answer, Answered, Category, Definition, Entry, NoArg
 pub mod ar;
 mod calendar;
 mod call;
+pub mod directory;
 mod error;
 pub mod graph;
 pub mod graphql;

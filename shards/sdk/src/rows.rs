@@ -38,16 +38,18 @@ pub enum End {
 impl<T> Rows<T> {
     /// A result made of these rows, complete only if the last page was read. `what` is a plural: `users`.
     pub fn into_output<D>(self, what: &str, data: impl FnOnce(Vec<T>) -> D) -> Output<D> {
-        let (n, pages) = (self.rows.len(), self.pages);
+        let (n, pages, end) = (self.rows.len(), self.pages, self.end);
         let output = Output::new(data(self.rows));
-        match self.end {
-            End::Last => output,
-            End::Rows => output.partial(format!("there are more {what}: only the first {n} are returned, as limited")),
-            End::Pages => {
-                let why = format!("there may be more {what}: reading stopped after {pages} pages with {n} {what}");
-                output.partial(why)
-            }
-        }
+        gap(end, n, pages, what).into_iter().fold(output, Output::partial)
+    }
+}
+
+/// Why `n` rows of `pages` pages are not all, if they are not.
+pub(crate) fn gap(end: End, n: usize, pages: usize, what: &str) -> Option<String> {
+    match end {
+        End::Last => None,
+        End::Rows => Some(format!("there are more {what}: only the first {n} are returned, as limited")),
+        End::Pages => Some(format!("there may be more {what}: reading stopped after {pages} pages with {n} {what}")),
     }
 }
 

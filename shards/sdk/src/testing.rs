@@ -7,8 +7,8 @@
 //! assert_eq!(fake.sent()[0].method, "GET");
 //! ```
 //!
-//! It records what is sent and answers what it was told to. It grants everything and checks no schema: policy and limits
-//! are the host's, and are tested there.
+//! It records what is sent and answers what it was told to. It grants everything and checks no schema: policy and
+//! limits are the host's, and are tested there.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,9 +17,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::directory::{RawPage, RawSearch};
 use crate::{Answered, Call, Content, Entry, Level, RawRequest, Refusal, Reply, Resumed, ToolError};
 
 type Upstream = dyn Fn(&RawRequest) -> Result<Reply, Refusal>;
+type Directory = dyn Fn(&RawSearch) -> Vec<Result<RawPage, Refusal>>;
 
 /// The host, as a test sees it.
 #[derive(Clone)]
@@ -50,7 +52,12 @@ pub fn reply(status: u16, body: &str) -> Result<Reply, Refusal> {
 impl Fake {
     /// Upstreams that answer by looking at the request.
     pub fn answering(upstream: impl Fn(&RawRequest) -> Result<Reply, Refusal> + 'static) -> Self {
-        let host = Host { upstream: Rc::new(upstream), seen: Rc::default(), now: Duration::from_secs(1_785_000_000) };
+        let host = Host {
+            upstream: Rc::new(upstream),
+            directory: Rc::new(|_| vec![Err(Refusal::Unreachable)]),
+            seen: Rc::default(),
+            now: Duration::from_secs(1_785_000_000),
+        };
         Self { host, settings: Vec::new(), resumed: None }
     }
 
@@ -58,6 +65,14 @@ impl Fake {
     pub fn replies(replies: impl IntoIterator<Item = Result<Reply, Refusal>>) -> Self {
         let queue = RefCell::new(replies.into_iter().collect::<VecDeque<_>>());
         Self::answering(move |_| queue.borrow_mut().pop_front().unwrap_or(Err(Refusal::Unreachable)))
+    }
+
+    /// A directory that answers each search with these pages, in order, and then comes to an end. Without one,
+    /// directories are out of reach.
+    #[must_use]
+    pub fn directory(mut self, answer: impl Fn(&RawSearch) -> Vec<Result<RawPage, Refusal>> + 'static) -> Self {
+        self.host.directory = Rc::new(answer);
+        self
     }
 
     /// A value that the operator has set, and the manifest declares.
@@ -109,6 +124,11 @@ impl Fake {
         self.host.seen.borrow().sent.clone()
     }
 
+    /// What was looked for in directories, in order.
+    pub fn searched(&self) -> Vec<RawSearch> {
+        self.host.seen.borrow().searched.clone()
+    }
+
     /// What was logged, in order.
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.host.seen.borrow().logged.clone()
@@ -123,6 +143,7 @@ impl Fake {
 #[derive(Default)]
 struct Crossings {
     sent: Vec<RawRequest>,
+    searched: Vec<RawSearch>,
     logged: Vec<(Level, String)>,
     progressed: Vec<(f64, Option<f64>)>,
 }
@@ -130,6 +151,7 @@ struct Crossings {
 #[derive(Clone)]
 pub(crate) struct Host {
     upstream: Rc<Upstream>,
+    directory: Rc<Directory>,
     seen: Rc<RefCell<Crossings>>,
     now: Duration,
 }
@@ -138,6 +160,11 @@ impl Host {
     pub(crate) fn exchange(&self, request: &RawRequest) -> Result<Reply, Refusal> {
         self.seen.borrow_mut().sent.push(request.clone());
         (self.upstream)(request)
+    }
+
+    pub(crate) fn open(&self, search: &RawSearch) -> Result<Pages, Refusal> {
+        self.seen.borrow_mut().searched.push(search.clone());
+        Ok(Pages((self.directory)(search).into()))
     }
 
     pub(crate) fn progress(&self, done: f64, total: Option<f64>, _message: Option<&str>) {
@@ -150,5 +177,14 @@ impl Host {
 
     pub(crate) fn now(&self) -> Duration {
         self.now
+    }
+}
+
+/// The pages of a search that are still to come.
+pub(crate) struct Pages(VecDeque<Result<RawPage, Refusal>>);
+
+impl Pages {
+    pub(crate) fn next(&mut self) -> Result<Option<RawPage>, Refusal> {
+        self.0.pop_front().transpose()
     }
 }

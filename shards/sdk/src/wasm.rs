@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use self::nexus::shard::{egress, log, progress, types};
+use self::nexus::shard::{directory, egress, log, progress, types};
+use crate::directory::{Node, RawEntry, RawPage, RawSearch, Scope};
 use crate::{Call, Level, RawRequest, Refusal, Reply, Resumed};
 
 wit_bindgen::generate!({
@@ -43,6 +44,22 @@ impl Host {
         Ok(Reply { status: reply.status, headers, body: reply.body, upstream: String::new() })
     }
 
+    pub(crate) fn open(&self, search: &RawSearch) -> Result<Pages, Refusal> {
+        let pages = directory::open(&directory::Search {
+            server: search.server.clone(),
+            base: search.base.clone(),
+            scope: match search.scope {
+                Scope::Base => directory::Scope::Base,
+                Scope::OneLevel => directory::Scope::OneLevel,
+                Scope::Subtree => directory::Scope::Subtree,
+            },
+            filter: search.filter.iter().cloned().map(filter_node).collect(),
+            attributes: search.attributes.clone(),
+            page_size: search.page_size,
+        });
+        pages.map(Pages).map_err(refusal)
+    }
+
     pub(crate) fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
         progress::report(done, total, message);
     }
@@ -54,6 +71,39 @@ impl Host {
     pub(crate) fn now(&self) -> Duration {
         let now = wasi::clocks::wall_clock::now();
         Duration::new(now.seconds, now.nanoseconds)
+    }
+}
+
+/// A search that the host has begun.
+pub(crate) struct Pages(directory::Pages);
+
+impl Pages {
+    pub(crate) fn next(&mut self) -> Result<Option<RawPage>, Refusal> {
+        let page = self.0.next().map_err(refusal)?;
+        Ok(page
+            .map(|page| RawPage { entries: page.entries.into_iter().map(raw_entry).collect(), partial: page.partial }))
+    }
+}
+
+fn raw_entry(entry: directory::Entry) -> RawEntry {
+    let attributes = entry.attributes.into_iter().map(|attribute| (attribute.name, attribute.values)).collect();
+    RawEntry { dn: entry.dn, attributes }
+}
+
+fn filter_node(node: Node) -> directory::FilterNode {
+    use directory::{Assertion, FilterNode, Matching, Substrings};
+    match node {
+        Node::All(members) => FilterNode::All(members),
+        Node::Any(members) => FilterNode::Any(members),
+        Node::No(member) => FilterNode::No(member),
+        Node::Equal { attribute, value } => FilterNode::Equal(Assertion { attribute, value }),
+        Node::AtLeast { attribute, value } => FilterNode::AtLeast(Assertion { attribute, value }),
+        Node::AtMost { attribute, value } => FilterNode::AtMost(Assertion { attribute, value }),
+        Node::Substrings { attribute, starts_with, contains, ends_with } => {
+            FilterNode::Substrings(Substrings { attribute, starts_with, contains, ends_with })
+        }
+        Node::Present(attribute) => FilterNode::Present(attribute),
+        Node::Matching { attribute, rule, value } => FilterNode::Matching(Matching { attribute, rule, value }),
     }
 }
 
