@@ -226,9 +226,11 @@ fn doctor_names_missing_secrets_and_shows_none() {
     assert!(!ran.stdout.contains("ENTRA_CLIENT_ID is not set"), "{ran:#?}");
     assert!(!ran.stdout.contains(CLIENT_ID) && !ran.stderr.contains(CLIENT_ID), "{ran:#?}");
     let whole = half.env("ENTRA_CLIENT_SECRET", CLIENT_SECRET);
-    let ran = check(&whole, &["doctor"], 0, &["secrets are there"]);
+    let ran = check(&whole, &["doctor"], 0, &["secrets are there", "identity/ad", "not needed: its server is not set"]);
     assert!(!ran.stdout.contains(CLIENT_SECRET) && !ran.stderr.contains(CLIENT_SECRET), "{ran:#?}");
     check(&Nexus::identity(), &["doctor"], 0, &["not needed in mock mode"]);
+    let directory = live().set("settings.AD_SERVER", "dc1.nexus.corp").set("settings.AD_BASE_DN", "DC=nexus,DC=corp");
+    check(&directory, &["doctor"], 6, &["BAD  credential identity/ad", "AD_PASSWORD is not set"]);
     let unset = Nexus::identity().set("mock", false);
     check(&unset, &["doctor"], 6, &["shard.toml:", "ENTRA_TENANT_ID", "[settings]"]);
 }

@@ -12,9 +12,14 @@ use crate::support::{Nexus, guest, repo};
 /// Imports that leave a line, with a call that does it and the kind of the line.
 fn with_a_line() -> BTreeMap<&'static str, (&'static str, &'static str, Value, &'static str)> {
     let fetch = json!({ "method": "GET", "url": "https://graph.microsoft.com/v1.0/users", "credential": "graph" });
+    let search = json!({
+        "server": "ad", "base": "OU=Users,DC=nexus,DC=corp", "scope": "subtree",
+        "attribute": "objectClass", "value": "user", "attributes": ["cn"],
+    });
     let lines = json!({ "text": "flood", "lines": 402 });
     BTreeMap::from([
         ("nexus:shard/egress", ("hostile", "hostile_fetch", fetch, "egress")),
+        ("nexus:shard/directory", ("hostile", "hostile_search", search, "directory")),
         ("nexus:shard/log", ("hostile", "hostile_log", lines.clone(), "log-suppressed")),
         ("wasi:cli/stdout", ("standard", "standard_print", lines.clone(), "log-suppressed")),
         ("wasi:cli/stderr", ("standard", "standard_print", lines, "log-suppressed")),
@@ -23,7 +28,7 @@ fn with_a_line() -> BTreeMap<&'static str, (&'static str, &'static str, Value, &
 }
 
 /// The list's length. It may only become smaller.
-const MOST_WITHOUT_A_LINE: usize = 36;
+const MOST_WITHOUT_A_LINE: usize = 35;
 
 fn without_a_line() -> BTreeMap<String, String> {
     let text = fs::read_to_string(repo().join("tests/spec/imports_without_a_line.txt")).unwrap();
@@ -271,7 +276,9 @@ fn wasi_reaches_no_file_no_socket_no_name_and_no_variable() {
     ] {
         assert_eq!(seen[what], nothing, "{what}: {seen:#}");
     }
-    assert!(seen["seconds"].as_u64().unwrap() > 1_700_000_000, "{seen:#}");
+    // In mock mode the wall clock begins at the moment of mock-data/clock.toml.
+    let seconds = seen["seconds"].as_u64().unwrap();
+    assert!((1_781_514_000..1_781_517_600).contains(&seconds), "{seen:#}");
     assert_eq!(called.answer["crossings"], json!([]));
 }
 

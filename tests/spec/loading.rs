@@ -48,10 +48,10 @@ fn a_manifest_that_cannot_be_read_says_where_and_what_is_accepted() {
         ("version =", "vresion =", 5, &["`vresion`", "expected one of", "`version`"][..]),
         ("query =", "querry =", 13, &["`querry`", "expected one of", "`query`"]),
         ("kind =", "knid =", 0, &["kind"]),
-        ("memory = \"16MiB\"", "memory = \"16 megabytes\"", 24, &["memory", "64MiB"]),
+        ("memory = \"16MiB\"", "memory = \"16 megabytes\"", 40, &["memory", "64MiB"]),
         ("methods = [\"GET\"]", "methods = []", 11, &["methods", "grants nothing"]),
         ("credential = \"graph\"", "credential = \"grpah\"", 14, &["grpah", "[credential.grpah]"]),
-        ("[limits]", "[limits", 23, &[]),
+        ("[limits]", "[limits", 39, &[]),
     ] {
         let place = if line == 0 { "shard.toml:".to_owned() } else { format!("shard.toml:{line}:") };
         let edit = |manifest: String| {
@@ -66,8 +66,8 @@ fn a_manifest_that_cannot_be_read_says_where_and_what_is_accepted() {
 fn an_import_that_is_not_granted_is_named_with_the_line_to_add() {
     let without = |manifest: String| {
         let (head, tail) = manifest.split_once("[[egress]]").unwrap();
-        let (_, tail) = tail.split_once("[limits]").unwrap();
-        format!("{head}[limits]{tail}")
+        let (_, tail) = tail.split_once("[[directory]]").unwrap();
+        format!("{head}[[directory]]{tail}")
     };
     check(without, keep, &["imports nexus:shard/egress", "add a [[egress]] to shard.toml"]);
 }

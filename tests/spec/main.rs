@@ -17,6 +17,7 @@ mod call;
 mod cli;
 mod conformance;
 mod contained;
+mod directory;
 mod door;
 mod guests;
 mod imports;

@@ -45,18 +45,12 @@ fn the_tools_are_listed_as_approved_and_in_the_same_order_everywhere() {
 
 #[test]
 fn a_result_fits_its_schema_and_says_where_it_is_from() {
-    let nexus = Nexus::identity();
+    let nexus = Nexus::whole();
     let server = nexus.serve();
     let client = server.client();
     let tools = client.rpc("tools/list", json!({}))["result"]["tools"].clone();
-    let group = client.call("entra_list_groups", json!({}))["structuredContent"]["groups"][0]["id"].clone();
-    for tool in tools.as_array().unwrap() {
-        let name = tool["name"].as_str().unwrap();
-        let arguments = match name {
-            "entra_get_user" => json!({ "user_id_or_upn": "alice.johnson@nexus.corp" }),
-            "entra_get_group_members" => json!({ "group_id": group }),
-            _ => json!({}),
-        };
+    for (name, arguments) in crate::tools::calls() {
+        let tool = tools.as_array().unwrap().iter().find(|tool| tool["name"] == name).unwrap();
         let result = client.call(name, arguments);
         assert_eq!(result["isError"], false, "{name}: {result:#}");
         let schema = jsonschema::draft202012::new(&tool["outputSchema"]).unwrap();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nexus::manifest::{Manifest, Values};
 use nexus::names::SettingName;
-use nexus::policy::{Document, EgressGrant};
+use nexus::policy::{DirectoryGrant, Document, EgressGrant};
 use serde_json::Value;
 
 use crate::support::{Nexus, repo, shards};
@@ -17,7 +17,9 @@ struct Named;
 
 impl Values for Named {
     fn value(&self, name: &SettingName) -> Option<String> {
-        Some(name.as_str().to_ascii_lowercase().replace('_', "-"))
+        let text = name.as_str().to_ascii_lowercase().replace('_', "-");
+        // One is a part of a directory.
+        Some(if text.ends_with("-dn") { format!("DC={text}") } else { text })
     }
 }
 
@@ -56,11 +58,18 @@ fn check() -> String {
                 grant.tools.as_ref().is_none_or(|tools| tools.iter().any(|name| name.as_str() == tool_name))
             };
             let grants: Vec<_> = manifest.egress.iter().filter(may).collect();
-            if grants.is_empty() {
+            let may_search = |grant: &&DirectoryGrant| {
+                grant.tools.as_ref().is_none_or(|tools| tools.iter().any(|name| name.as_str() == tool_name))
+            };
+            let searches: Vec<_> = manifest.directories.iter().filter(may_search).collect();
+            if grants.is_empty() && searches.is_empty() {
                 writeln!(table, "  nothing").unwrap();
             }
             for grant in grants {
                 cells(&mut table, grant);
+            }
+            for grant in searches {
+                search_cell(&mut table, grant);
             }
         }
     }
@@ -96,6 +105,23 @@ fn cells(table: &mut String, grant: &EgressGrant) {
             writeln!(table).unwrap();
         }
     }
+}
+
+fn search_cell(table: &mut String, grant: &DirectoryGrant) {
+    fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+        items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
+    }
+    let server = &grant.server;
+    write!(table, "  SEARCH {:?} {}:{} below {}", server.tls, server.host, server.port, list(&grant.bases)).unwrap();
+    write!(table, "  ({})  as {}", list(grant.scopes.iter().map(|scope| scope.as_str())), grant.credential).unwrap();
+    write!(table, "  returns {}", list(&grant.attributes)).unwrap();
+    write!(table, "  by {}", list(grant.filter_attributes.iter().map(ToString::to_string).chain(grant.rules.clone())))
+        .unwrap();
+    write!(table, "  at most {} entries", grant.entries).unwrap();
+    if grant.private {
+        write!(table, "  PRIVATE ADDRESSES").unwrap();
+    }
+    writeln!(table).unwrap();
 }
 
 #[test]

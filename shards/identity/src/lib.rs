@@ -1,9 +1,11 @@
-//! The identity shard: what Microsoft Entra ID knows about people, groups and sign-ins, read through Microsoft Graph.
+//! The identity shard: what Microsoft Entra ID knows about people, groups and sign-ins, read through Microsoft Graph,
+//! and what Active Directory knows about people, groups and accounts, read through LDAP.
 //!
-//! Every tool asks for named fields (`$select`), follows every page up to its limit, and returns the same typed result
-//! from the real upstream and from a mock. A field that Graph was asked for and did not send is an error, not a default:
-//! an account state nobody read must never look like an enabled account.
+//! Every tool asks for named fields, follows every page up to its limit, and returns the same typed result from the
+//! real upstream and from a mock. A field that Graph was asked for and did not send is an error, not a default: an
+//! account state nobody read must never look like an enabled account.
 
+mod ad;
 mod graph;
 mod groups;
 mod security;
@@ -27,5 +29,13 @@ nexus_shard::shard! {
         get_conditional_access_policies,
         get_signin_logs,
         get_risky_users,
+        ad::get_user,
+        ad::get_user_by_email,
+        ad::search_users,
+        ad::list_groups,
+        ad::get_user_groups,
+        ad::get_group_members,
+        ad::get_disabled_accounts,
+        ad::get_stale_accounts,
     ],
 }

@@ -1,4 +1,6 @@
-//! What the `entra_` tools promise, with a stand-in for Microsoft Graph.
+//! What the `entra_` tools promise, with a stand-in for Microsoft Graph. The `ad_` tools have their own file.
+
+mod ad;
 
 use super::TOOLS;
 use nexus_shard::serde_json::{Value, json};
@@ -386,10 +388,10 @@ fn a_policy_is_told_and_what_it_does_not_state_is_null() {
 #[test]
 fn the_definitions_say_the_limits_the_defaults_and_the_classes() {
     let names: Vec<_> = TOOLS.iter().map(|tool| tool.define().name).collect();
-    assert_eq!(names.len(), 8);
+    assert_eq!(names.len(), 16);
     for tool in TOOLS {
         let tool = tool.define();
-        assert!(tool.name.starts_with("entra_"));
+        assert!(tool.name.starts_with("entra_") || tool.name.starts_with("ad_"));
         assert!(tool.annotations.read_only && !tool.annotations.destructive);
         assert_eq!(tool.input_schema["additionalProperties"], false);
         let output = tool.output_schema.expect("an output schema");
