@@ -64,6 +64,10 @@ test *args: build-guests
         cargo test --workspace --locked "$@"; \
     fi
 
+# Runs the tests that need a real domain controller: Samba's, as root.
+test-samba: build-shards
+    cargo test --package nexus --test spec --locked -- --ignored directory::
+
 # Formatting, lints, dependencies: what must hold before a commit.
 check: && deny
     cargo fmt --all --check

@@ -7,6 +7,7 @@
 
 pub mod mcp;
 pub mod record;
+pub mod samba;
 pub mod slapd;
 pub mod spellings;
 pub mod upstream;

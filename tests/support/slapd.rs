@@ -166,7 +166,8 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn write_certificate(folder: &Path, certificate: Certificate) -> Vec<u8> {
+/// `server.pem`, `server.key` and `ca.pem` in a folder; the authority in DER.
+pub fn write_certificate(folder: &Path, certificate: Certificate) -> Vec<u8> {
     let published = authority();
     let other = authority();
     let signing = if certificate == Certificate::OtherAuthority { &other } else { &published };

@@ -254,6 +254,9 @@ impl fmt::Display for Destination {
         if self.port != default_port {
             write!(f, ":{}", self.port)?;
         }
-        f.write_str(self.template.as_ref().map_or("", Scrubbed::as_str))
+        let Some(template) = &self.template else { return Ok(()) };
+        // A path begins with its slash, and the base of a directory has none (RFC 4516).
+        let slash = if template.as_str().starts_with('/') { "" } else { "/" };
+        write!(f, "{slash}{}", template.as_str())
     }
 }
