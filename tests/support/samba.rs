@@ -132,9 +132,9 @@ fn ldif(entries: &[Value]) -> (String, String) {
             continue;
         }
         writeln!(add, "dn: {dn}\nobjectClass: {class}").unwrap();
-        let values = |name: &str| match &row[name] {
-            Value::Array(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            one => one.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+        let values = |name: &str| -> Vec<String> {
+            let list = row[name].as_array().map_or(std::slice::from_ref(&row[name]), Vec::as_slice);
+            list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         };
         for name in TEXTS.iter().chain(&["sAMAccountName", "groupType", "ou"]) {
             values(name).iter().for_each(|value| writeln!(add, "{name}: {value}").unwrap());
