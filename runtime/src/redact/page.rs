@@ -1,5 +1,7 @@
 //! A page of a directory on its way to a shard.
 
+use std::collections::BTreeMap;
+
 use super::{Eyes, MARK, Redactions, Rule, Scrubber, words};
 use crate::wire::{RawEntry, RawPage};
 
@@ -22,12 +24,15 @@ impl Scrubber {
         let RawPage { entries, partial, references: _, bytes } = raw;
         let eyes = self.eyes();
         let mut redactions = Redactions::default();
-        let entries = entries.into_iter().map(|entry| clean(&eyes, entry, &mut redactions)).collect();
+        // A page has few names, each many times.
+        let mut secret = BTreeMap::new();
+        let clean = |entry| clean(&eyes, entry, &mut secret, &mut redactions);
+        let entries = entries.into_iter().map(clean).collect();
         CleanPage { entries, partial, bytes, redactions, _made_here: () }
     }
 }
 
-fn clean(eyes: &Eyes, entry: RawEntry, redactions: &mut Redactions) -> RawEntry {
+fn clean(eyes: &Eyes, entry: RawEntry, secret: &mut BTreeMap<String, bool>, redactions: &mut Redactions) -> RawEntry {
     let dn = match eyes.scrub(entry.dn.as_bytes(), &[]) {
         None => entry.dn,
         Some((clean, found)) => {
@@ -36,7 +41,14 @@ fn clean(eyes: &Eyes, entry: RawEntry, redactions: &mut Redactions) -> RawEntry 
         }
     };
     let attribute = |(name, values): (String, Vec<Vec<u8>>)| {
-        let is_secret = words::secret_name(&name).is_some_and(|rule| rule.value == words::Value::Any);
+        let is_secret = match secret.get(&name) {
+            Some(known) => *known,
+            None => {
+                let is_secret = words::secret_name(&name).is_some_and(|rule| rule.value == words::Value::Any);
+                secret.insert(name.clone(), is_secret);
+                is_secret
+            }
+        };
         let value = |value: Vec<u8>| {
             if is_secret && !value.is_empty() {
                 redactions.add(Rule::SecretName, &[name.as_str()]);

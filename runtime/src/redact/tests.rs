@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::outbound::{GuestRequest, Outbound};
 use crate::policy::KeepPath;
-use crate::wire::RawReply;
+use crate::wire::{RawEntry, RawPage, RawReply};
 
 fn scrubber(secrets: &[&str]) -> Scrubber {
     let values: Vec<SecretValue> = secrets.iter().map(|text| secret(text)).collect();
@@ -795,4 +795,36 @@ fn texts_made_to_be_slow_are_read_to_their_end() {
         let once = scrubber.text(&text).value;
         assert_eq!(scrubber.text(&once).value, once, "{piece:?}");
     }
+}
+
+#[test]
+fn a_page_of_a_directory_is_cleaned_value_by_value() {
+    let held = SecretValue::new("Tr0ub4dor&3-held".to_owned()).unwrap();
+    let scrubber = Scrubber::new([&held]);
+    let attribute =
+        |name: &str, values: &[&[u8]]| (name.to_owned(), values.iter().map(|value| value.to_vec()).collect());
+    let binary = b"\x01\x05\0\xffTr0ub4dor&3-held\0".as_slice();
+    let entry = RawEntry {
+        dn: "CN=Tr0ub4dor&3-held,DC=corp".to_owned(),
+        attributes: vec![
+            attribute("cn", &[b"Alice", b"Zo\xc3\xab"]),
+            attribute("description", &[b"password=hunter2hunter2", b"nothing"]),
+            attribute("unicodePwd", &[b"\0h\0u\0n\0t", b""]),
+            attribute("pwdLastSet", &[b"134260308000000000"]),
+            attribute("objectSid", &[b"\x01\x05\0\0\0\0\0\x05\x15\0", binary]),
+        ],
+    };
+    let page = scrubber.page(RawPage { entries: vec![entry], partial: true, references: 0, bytes: 77 });
+    assert_eq!((page.partial, page.bytes), (true, 77));
+    let clean = &page.entries[0];
+    assert_eq!(clean.dn, "CN=[redacted:secret],DC=corp");
+    let values = |name: &str| clean.attributes.iter().find(|(found, _)| found == name).unwrap().1.clone();
+    assert_eq!(values("cn"), [b"Alice".to_vec(), "Zo\u{eb}".into()]);
+    assert_eq!(values("description"), [b"password=[redacted:secret]".to_vec(), b"nothing".to_vec()]);
+    assert_eq!(values("unicodePwd"), [b"[redacted:secret]".to_vec(), Vec::new()]);
+    assert_eq!(values("pwdLastSet"), [b"134260308000000000".to_vec()]);
+    let sids = values("objectSid");
+    assert_eq!(sids[0], b"\x01\x05\0\0\0\0\0\x05\x15\0");
+    assert_eq!(sids[1], b"\x01\x05\0\xff[redacted:secret]\0");
+    assert_eq!(page.redactions.count(), 4);
 }
