@@ -43,8 +43,8 @@ pub fn repo() -> PathBuf {
 pub struct Tenant;
 
 impl Values for Tenant {
-    fn value(&self, _: &SettingName) -> Option<String> {
-        Some("bench".into())
+    fn value(&self, name: &SettingName) -> Option<String> {
+        Some(if name.as_str().ends_with("_DN") { "DC=bench" } else { "bench" }.into())
     }
 }
 
