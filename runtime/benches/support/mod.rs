@@ -88,7 +88,7 @@ pub fn rights(manifest: &Manifest) -> Rights {
 /// The identity shard behind the whole host, its ledger in `folder`.
 pub async fn host(folder: &Path, durable: bool, faults: Vec<Fault>) -> Arc<Host> {
     let mock = mock(faults);
-    let clock = Clock::Fixed(mock.now().parse().unwrap());
+    let clock = Clock::Fixed(mock.now());
     let door = Arc::new(Door::new(ledger(folder, durable), Wire::Mock(mock), scrubber()));
     let shard = shard(&door, manifest()).await;
     Arc::new(Host::new(Router::new(vec![Arc::new(shard)], Vec::new()), door, clock))

@@ -119,8 +119,8 @@ pub(super) fn ledger(file: &Path) -> Result<Ledger, Exit> {
 fn wire(settings: &Settings) -> Result<(Wire, Clock), Exit> {
     if settings.mock {
         let mock = Mock::load(settings.mock_upstreams.options()).map_err(|error| Exit::settings(&error))?;
-        let now = mock.now().parse().map_err(|error| Exit::failed("clock of the mock data", &error))?;
-        return Ok((Wire::Mock(mock), Clock::Fixed(now)));
+        let clock = Clock::Fixed(mock.now());
+        return Ok((Wire::Mock(mock), clock));
     }
     let options = settings.network_options().map_err(|error| Exit::settings(&error))?;
     let network = Network::new(options).map_err(|error| Exit::settings(&error))?;

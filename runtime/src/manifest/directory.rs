@@ -8,10 +8,9 @@ use toml::Spanned;
 
 use super::ManifestError;
 use super::raw::{Reader, Span};
-use super::units::{self, RATE};
 use crate::names::{CredentialName, DirectoryName, SettingName, ToolName};
 use crate::outbound::{Attribute, Dn, Host, Scope};
-use crate::policy::{DirectoryGrant, LdapServer, Pace, Tls};
+use crate::policy::{DirectoryGrant, LdapServer, Tls};
 use crate::secrets::CredentialKind;
 
 #[derive(Deserialize)]
@@ -50,9 +49,9 @@ impl Reader<'_> {
         let host = Host::parse(&host).map_err(|error| {
             self.bad(table.host.span(), format!("host {host:?}: {error}; the port stands in `port`"))
         })?;
-        let (tls, usual) = match table.tls.as_ref().map(|tls| (tls.get_ref().as_str(), tls.span())) {
-            None | Some(("ldaps", _)) => (Tls::Ldaps, 636),
-            Some(("starttls", _)) => (Tls::StartTls, 389),
+        let tls = match table.tls.as_ref().map(|tls| (tls.get_ref().as_str(), tls.span())) {
+            None | Some(("ldaps", _)) => Tls::Ldaps,
+            Some(("starttls", _)) => Tls::StartTls,
             Some((found, span)) => {
                 let problem =
                     format!("tls {found:?}: expected \"ldaps\" or \"starttls\"; nothing is asked without TLS");
@@ -64,16 +63,10 @@ impl Reader<'_> {
             None => attributes.clone(),
             Some(list) => self.attributes("filter-attributes", list)?,
         };
-        let interval = match &table.rate {
-            None => None,
-            Some(rate) => Some(
-                units::rate(rate.get_ref())
-                    .ok_or_else(|| self.bad(rate.span(), format!("rate {:?}: expected {RATE}", rate.get_ref())))?,
-            ),
-        };
+        let pace = self.grant_pace(table.concurrency, table.rate.as_ref())?;
         Ok(DirectoryGrant {
             name: table.name.clone(),
-            server: LdapServer { host, port: table.port.map_or(usual, NonZeroU16::get), tls },
+            server: LdapServer { host, port: table.port.map_or(tls.default_port(), NonZeroU16::get), tls },
             bases: self.each("bases", &table.bases, |text, span| self.base(text, span))?,
             scopes: self.each("scopes", &table.scopes, |text, span| {
                 let problem = || format!("scope {text:?}: expected \"base\", \"one-level\" or \"subtree\"");
@@ -89,13 +82,7 @@ impl Reader<'_> {
                 })?,
             },
             credential: self.bind(&table.credential, credentials)?,
-            tools: match &table.tools {
-                Some(tools) if tools.get_ref().is_empty() => {
-                    let problem = "tools is empty: leave it out, or name the tools that may use the grant";
-                    return Err(self.bad(tools.span(), problem.to_owned()));
-                }
-                tools => tools.as_ref().map(|tools| tools.get_ref().clone()),
-            },
+            tools: self.grant_tools(table.tools.as_ref())?,
             private: table.private,
             entries: match &table.entries {
                 None => ENTRIES,
@@ -105,7 +92,7 @@ impl Reader<'_> {
                     return Err(self.bad(entries.span(), problem));
                 }
             },
-            pace: Pace { concurrency: table.concurrency, interval },
+            pace,
         })
     }
 

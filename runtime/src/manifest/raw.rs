@@ -231,13 +231,7 @@ impl<'a> Reader<'a> {
                 return Err(self.bad(credential.span(), problem));
             }
         }
-        if let Some(tools) = &table.tools
-            && tools.get_ref().is_empty()
-        {
-            return Err(
-                self.bad(tools.span(), "tools is empty: leave it out, or name the tools that may use the grant".into())
-            );
-        }
+        let tools = self.grant_tools(table.tools.as_ref())?;
         Ok(EgressGrant {
             scheme,
             host,
@@ -252,7 +246,7 @@ impl<'a> Reader<'a> {
                 .list("paths", &table.paths, |text| PathTemplate::parse(text).map_err(|error| error.to_string()))?,
             query: table.query.clone(),
             credential: table.credential.as_ref().map(|credential| credential.get_ref().clone()),
-            tools: table.tools.as_ref().map(|tools| tools.get_ref().clone()),
+            tools,
             documents: self.documents(table)?,
             keep: match &table.keep {
                 None => None,
@@ -262,18 +256,34 @@ impl<'a> Reader<'a> {
             },
             idempotent: table.idempotent,
             private: table.private,
-            pace: Pace {
-                concurrency: table.concurrency,
-                interval: match &table.rate {
-                    None => None,
-                    Some(rate) => {
-                        Some(units::rate(rate.get_ref()).ok_or_else(|| {
-                            self.bad(rate.span(), format!("rate {:?}: expected {RATE}", rate.get_ref()))
-                        })?)
-                    }
-                },
-            },
+            pace: self.grant_pace(table.concurrency, table.rate.as_ref())?,
         })
+    }
+
+    /// The tools that may use a grant: all of the shard where the manifest names none.
+    pub(super) fn grant_tools(
+        &self,
+        tools: Option<&Spanned<BTreeSet<ToolName>>>,
+    ) -> Result<Option<BTreeSet<ToolName>>, ManifestError> {
+        match tools {
+            Some(tools) if tools.get_ref().is_empty() => {
+                let problem = "tools is empty: leave it out, or name the tools that may use the grant";
+                Err(self.bad(tools.span(), problem.to_owned()))
+            }
+            tools => Ok(tools.map(|tools| tools.get_ref().clone())),
+        }
+    }
+
+    pub(super) fn grant_pace(
+        &self,
+        concurrency: Option<NonZeroU32>,
+        rate: Option<&Spanned<String>>,
+    ) -> Result<Pace, ManifestError> {
+        let interval = |rate: &Spanned<String>| {
+            let problem = || format!("rate {:?}: expected {RATE}", rate.get_ref());
+            units::rate(rate.get_ref()).ok_or_else(|| self.bad(rate.span(), problem()))
+        };
+        Ok(Pace { concurrency, interval: rate.map(interval).transpose()? })
     }
 
     /// A server also takes a query from the URL, so a grant that fixes the body leaves no other place for one.

@@ -52,7 +52,7 @@ impl Wire {
     pub fn moment(&self) -> Option<jiff::Timestamp> {
         match self {
             Wire::Network(_) => None,
-            Wire::Mock(mock) => mock.now().parse().ok(),
+            Wire::Mock(mock) => Some(mock.now()),
         }
     }
 

@@ -83,6 +83,7 @@ pub struct Mock(Arc<Upstreams>);
 
 struct Upstreams {
     now: String,
+    moment: jiff::Timestamp,
     upstreams: Vec<Upstream>,
     faults: Faults,
     tokens: Tokens,
@@ -126,7 +127,7 @@ pub enum MockError {
 impl Mock {
     /// Reads and compiles everything, so that a mistake in a file shows at the start and not at the first request.
     pub fn load(options: MockOptions) -> Result<Self, MockError> {
-        let now = clock(&options.dir.join("clock.toml"))?;
+        let (now, moment) = clock(&options.dir.join("clock.toml"))?;
         if let Some(missing) = options.overlays.iter().find(|overlay| !overlay.is_dir()) {
             return Err(MockError::Overlay(missing.clone()));
         }
@@ -146,6 +147,7 @@ impl Mock {
         }
         let mock = Self(Arc::new(Upstreams {
             now,
+            moment,
             upstreams,
             faults: Faults::default(),
             tokens: Tokens::new(options.token_lifetime),
@@ -170,9 +172,9 @@ impl Mock {
         }
     }
 
-    /// The moment at which the mock world stands still, as RFC 3339 in UTC.
-    pub fn now(&self) -> &str {
-        &self.0.now
+    /// The moment at which the mock world stands still.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.0.moment
     }
 
     /// How many requests have reached this `upstream/route`, whatever came of them.
@@ -381,7 +383,8 @@ fn code(status: u16) -> Result<StatusCode, String> {
     StatusCode::from_u16(status).map_err(|_| format!("{status} is not a status"))
 }
 
-fn clock(path: &Path) -> Result<String, MockError> {
+/// The moment as the file writes it, which is what a route answers, and what it means.
+fn clock(path: &Path) -> Result<(String, jiff::Timestamp), MockError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Clock {
@@ -391,7 +394,7 @@ fn clock(path: &Path) -> Result<String, MockError> {
     let bad = |reason: String| MockError::Clock { path: path.to_owned(), reason };
     let clock: Clock = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
     match clock.now.parse::<jiff::Timestamp>() {
-        Ok(_) => Ok(clock.now),
+        Ok(moment) => Ok((clock.now, moment)),
         Err(error) => Err(bad(error.to_string())),
     }
 }

@@ -100,7 +100,7 @@ fn fault(route: &str, at: u64, does: Misbehaviour) -> Fault {
 #[tokio::test]
 async fn the_tables_hold_who_they_should() {
     let mock = Mock::load(options()).unwrap();
-    assert_eq!(mock.now(), "2026-06-15T09:00:00Z");
+    assert_eq!(mock.now().to_string(), "2026-06-15T09:00:00Z");
     for (rest, count) in [
         ("/users", 9),
         ("/groups", 5),
