@@ -4,11 +4,15 @@
 //! checked before the guest starts, results before they are released, and every text on the way out is scrubbed.
 
 mod answer;
+mod artifacts;
 mod documents;
+mod health;
+mod peers;
 mod who;
 
 pub use answer::{Answer, Asked, Done, Fault, Good};
 pub use documents::Reader;
+pub use peers::Within;
 pub use who::{ClientName, Principal};
 
 use std::sync::Arc;
@@ -18,6 +22,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::RwLock;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use peers::Neighbourhood;
 
 use crate::audit::{self, Crossing, Digest, Ending, Entry, Event, Facts, Note, Scrubbed, Subject};
 use crate::egress::{Caller, Crossed, Door};
@@ -35,6 +42,15 @@ pub struct Host {
     clock: Clock,
     /// Read by every call for as long as it lasts: who may write knows that none is left.
     under_way: RwLock<()>,
+    /// Calls of peers. They hold no lock of their own: who waits to write would keep them from beginning.
+    peers: TaskTracker,
+}
+
+/// What a call took.
+#[derive(Default)]
+struct Used {
+    crossings: Vec<Crossed>,
+    memory: usize,
 }
 
 /// How long an orderly stop waits for calls that were told to end.
@@ -49,7 +65,7 @@ pub enum Clock {
 
 impl Host {
     pub fn new(router: Router, door: Arc<Door>, clock: Clock) -> Self {
-        Self { router, door, clock, under_way: RwLock::default() }
+        Self { router, door, clock, under_way: RwLock::default(), peers: TaskTracker::new() }
     }
 
     pub fn router(&self) -> &Router {
@@ -66,20 +82,33 @@ impl Host {
 
     /// Waits until every call has its ending on record. Those who asked have gone, so none takes long.
     pub async fn settle(&self) {
-        if tokio::time::timeout(LAST_CALLS, self.under_way.write()).await.is_err() {
+        let ended = async {
+            drop(self.under_way.write().await);
+            self.peers.close();
+            self.peers.wait().await;
+        };
+        if tokio::time::timeout(LAST_CALLS, ended).await.is_err() {
             tracing::warn!("stopping with calls under way: their entries stay open in the ledger");
         }
     }
 
     /// Calls a tool. Every end of it is an answer, and every answer is on record, or says that it is not.
-    pub async fn call(&self, asked: Asked) -> Answer {
+    pub async fn call(self: &Arc<Self>, asked: Asked) -> Answer {
         let _under_way = self.under_way.read().await;
+        self.call_within(asked).await
+    }
+
+    /// A call of a peer is under way as long as its caller is.
+    async fn call_within(self: &Arc<Self>, asked: Asked) -> Answer {
+        if asked.tool == health::NAME {
+            return self.health(asked).await;
+        }
         let Some(route) = self.router.route(&asked.tool) else { return self.unknown(asked).await };
         let subject = Arc::new(self.subject(route, &asked));
         let arguments = asked.arguments.to_string();
         let what = audit::Asked {
             what: Crossing::Call,
-            parent: None,
+            parent: asked.within.as_ref().map(|within| within.parent),
             subject: subject.clone(),
             args_summary: Some(summary(&asked.arguments, &route.tool.input_schema)),
             request_bytes: Some(arguments.len() as u64),
@@ -88,23 +117,23 @@ impl Host {
             Ok(entry) => entry,
             Err(error) => {
                 tracing::error!(tool = asked.tool, %error, "call refused: it cannot be recorded");
-                return self.answer(asked.tool, Err(Fault::Unrecorded), None, Vec::new());
+                return self.answer(asked.tool, Err(Fault::Unrecorded), None, Used::default());
             }
         };
-        let mut crossings = Vec::new();
-        let result = self.run(route, &asked, &arguments, subject, &entry, &mut crossings).await;
-        self.close(asked.tool, entry, result, crossings).await
+        let mut used = Used::default();
+        let result = self.run(route, &asked, &arguments, subject, &entry, &mut used).await;
+        self.close(asked.tool, entry, result, used).await
     }
 
     /// From here on the intent is on record.
     async fn run(
-        &self,
+        self: &Arc<Self>,
         route: &Route,
         asked: &Asked,
         arguments: &String,
         subject: Arc<Subject>,
         entry: &Entry,
-        crossings: &mut Vec<Crossed>,
+        used: &mut Used,
     ) -> Result<Good, Fault> {
         let problems = route.problems(&asked.arguments);
         if !problems.is_empty() {
@@ -113,8 +142,9 @@ impl Host {
         let _room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
         let limits = &route.shard.rights.limits;
         // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
-        let deadline = Instant::now() + limits.deadline;
-        let caller = Arc::new(Caller::new(
+        let (now, within) = (Instant::now(), asked.within.as_ref());
+        let deadline = within.map_or(now + limits.deadline, |within| within.deadline.min(now + limits.deadline));
+        let caller = Caller::new(
             route.shard.rights.clone(),
             route.tool.name.clone(),
             subject,
@@ -122,10 +152,11 @@ impl Host {
             deadline,
             asked.cancelled.clone(),
             asked.progress.clone(),
-        ));
+        );
+        let caller = Arc::new(caller.among(Neighbourhood::of(self, asked, &route.shard.manifest.name, deadline)));
         let context = CallContext {
             call_id: entry.event_id().to_string(),
-            remaining_ms: u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX),
+            remaining_ms: u64::try_from((deadline - now).as_millis()).unwrap_or(u64::MAX),
             settings: route
                 .shard
                 .manifest
@@ -136,8 +167,9 @@ impl Host {
             resumed: asked.resumed.clone(),
         };
         let ended = route.shard.call(&self.door, &caller, &route.tool.name, arguments, context).await;
+        caller.settle().await;
         self.door.end_of_call(&caller).await;
-        *crossings = caller.crossings();
+        *used = Used { crossings: caller.crossings(), memory: caller.memory() };
         match ended {
             Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes),
             Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
@@ -170,16 +202,16 @@ impl Host {
         Ok(Good::Done(Done::new(output, redactions)))
     }
 
-    async fn close(&self, tool: String, entry: Entry, result: Result<Good, Fault>, crossings: Vec<Crossed>) -> Answer {
+    async fn close(&self, tool: String, entry: Entry, result: Result<Good, Fault>, used: Used) -> Answer {
         let ending = ending(&result);
         match entry.close(ending, result).await {
             Ok(released) => {
                 let position = released.position();
-                self.answer(tool, released.into_inner(), Some(position), crossings)
+                self.answer(tool, released.into_inner(), Some(position), used)
             }
             Err(error) => {
                 tracing::error!(tool, %error, "answer withheld: its ending cannot be recorded");
-                self.answer(tool, Err(Fault::Unrecorded), None, crossings)
+                self.answer(tool, Err(Fault::Unrecorded), None, used)
             }
         }
     }
@@ -193,10 +225,10 @@ impl Host {
         };
         let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code: "unknown-tool" }) };
         match self.door.ledger().note(note).await {
-            Ok(position) => self.answer(asked.tool, Err(Fault::UnknownTool), Some(position), Vec::new()),
+            Ok(position) => self.answer(asked.tool, Err(Fault::UnknownTool), Some(position), Used::default()),
             Err(error) => {
                 tracing::error!(%error, "an unknown tool was asked for, which cannot be recorded");
-                self.answer(asked.tool, Err(Fault::Unrecorded), None, Vec::new())
+                self.answer(asked.tool, Err(Fault::Unrecorded), None, Used::default())
             }
         }
     }
@@ -227,13 +259,14 @@ impl Host {
         tool: String,
         result: Result<Good, Fault>,
         position: Option<audit::Position>,
-        crossings: Vec<Crossed>,
+        used: Used,
     ) -> Answer {
         let as_of = match self.clock {
             Clock::Real => Timestamp::now(),
             Clock::Fixed(now) => now,
         };
-        Answer { tool, result, position, source: self.source(), as_of, crossings }
+        let Used { crossings, memory } = used;
+        Answer { tool, result, position, source: self.source(), as_of, crossings, memory }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod secrets;
 pub mod wire;
 pub mod redact;
 pub mod audit;
+pub mod artifacts;
 pub mod refusal;
 pub mod egress;
 

@@ -82,6 +82,12 @@ name!(
     |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_'
 );
 name!(
+    /// A report that a shard has the host keep.
+    ArtifactName, "artifact name", "[a-z0-9][a-z0-9._-]*, at most 100 characters", 100,
+    |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit(),
+    |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')
+);
+name!(
     /// A secret or a setting, as the operator's environment calls it.
     SettingName, "setting name", "[A-Z][A-Z0-9_]*, at most 64 characters", 64,
     |b: u8| b.is_ascii_uppercase(),

@@ -1,9 +1,11 @@
 //! Why something did not leave, or did not come back. Two readers: the shard and its client learn a code, the operator
 //! the whole chain.
 
+use crate::artifacts::StoreError;
 use crate::audit::LedgerError;
+use crate::names::ShardName;
 use crate::outbound::Malformed;
-use crate::policy::{NotGranted, NotPermitted};
+use crate::policy::{NotAPeer, NotGranted, NotKept, NotPermitted};
 use crate::redact::{BadBody, Leak};
 use crate::secrets::SealError;
 use crate::wire::breaker::Open;
@@ -18,6 +20,26 @@ pub enum Refusal {
     NotGranted(#[from] NotGranted),
     #[error(transparent)]
     NotPermitted(#[from] NotPermitted),
+    #[error(transparent)]
+    NotAPeer(#[from] NotAPeer),
+    #[error(transparent)]
+    NotKept(#[from] NotKept),
+    #[error("arguments of another shard's tool are no JSON object")]
+    PeerArguments,
+    #[error("the call would lead back to shard {0}, which waits for it")]
+    Circle(ShardName),
+    #[error("calls of other shards' tools are {0} deep, and no call goes deeper")]
+    TooDeep(usize),
+    #[error("calls of other shards' tools, or artifacts, of this call are used up")]
+    UsedUp,
+    #[error("the other shard's tool did not answer: {}", .0.as_str())]
+    Peer(Code),
+    #[error("artifact's name does not fit: expected [a-z0-9][a-z0-9._-]*, at most 100 characters")]
+    ArtifactName,
+    #[error("this host keeps no artifacts")]
+    NoStore,
+    #[error("artifact cannot be kept")]
+    Store(#[from] StoreError),
     #[error("request carries what looks like a credential")]
     Leak(#[from] Leak),
     #[error("credential cannot be used")]
@@ -63,8 +85,13 @@ pub enum Code {
 impl Refusal {
     pub fn code(&self) -> Code {
         match self {
-            Self::Malformed(_) => Code::Malformed,
-            Self::NotGranted(_) | Self::NotPermitted(_) => Code::NotGranted,
+            Self::Malformed(_) | Self::PeerArguments | Self::ArtifactName => Code::Malformed,
+            Self::NotGranted(_) | Self::NotPermitted(_) | Self::NotAPeer(_) | Self::Circle(_) => Code::NotGranted,
+            Self::NotKept(NotKept::None { .. } | NotKept::MediaType { .. }) => Code::NotGranted,
+            Self::NotKept(NotKept::TooLarge { .. }) => Code::OverBudget,
+            Self::TooDeep(_) | Self::UsedUp | Self::Store(StoreError::Full { .. }) => Code::OverBudget,
+            Self::Peer(code) => *code,
+            Self::Store(_) | Self::NoStore => Code::Internal,
             Self::Leak(_) => Code::Leak,
             Self::Seal(error) => sealing(error),
             Self::Token(_) | Self::TokenShortLived => Code::Credential,
@@ -85,6 +112,13 @@ impl Refusal {
             Self::Malformed(_)
             | Self::NotGranted(_)
             | Self::NotPermitted(_)
+            | Self::NotAPeer(_)
+            | Self::NotKept(_)
+            | Self::PeerArguments
+            | Self::Circle(_)
+            | Self::TooDeep(_)
+            | Self::UsedUp
+            | Self::ArtifactName
             | Self::Leak(_)
             | Self::Ledger(_)
             | Self::OverBudget
@@ -95,18 +129,23 @@ impl Refusal {
             | Self::Wire(_)
             | Self::Resting(_)
             | Self::Body(_)
+            | Self::Peer(_)
+            | Self::Store(_)
+            | Self::NoStore
             | Self::Deadline => false,
         }
     }
 
     /// What the manifest would have to say, if that would help.
     pub fn suggestion(&self) -> Option<String> {
-        if let Self::NotGranted(NotGranted { suggestion, .. }) | Self::NotPermitted(NotPermitted { suggestion, .. }) =
-            self
-        {
-            Some(suggestion.clone())
-        } else {
-            None
+        #[expect(clippy::wildcard_enum_match_arm, reason = "only what the manifest decides can be mended there")]
+        match self {
+            Self::NotGranted(NotGranted { suggestion, .. }) | Self::NotPermitted(NotPermitted { suggestion, .. }) => {
+                Some(suggestion.clone())
+            }
+            Self::NotAPeer(refused) => refused.suggestion.clone(),
+            Self::NotKept(refused) => refused.suggestion().map(str::to_owned),
+            _ => None,
         }
     }
 }

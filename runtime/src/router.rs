@@ -154,10 +154,29 @@ impl LeftOut {
     }
 }
 
+/// The beginnings of the host's own tools, and the name that they are recorded under.
+const OWN_PREFIXES: [&str; 2] = ["check_", "nexus_"];
+const OWN_NAME: &str = "nexus";
+
+/// Why a shard would pass for the host.
+fn pretence(shard: &Shard) -> Option<String> {
+    let manifest = &shard.manifest;
+    if manifest.name.as_str() == OWN_NAME {
+        return Some(format!("{OWN_NAME} is the host's own name: give the shard another"));
+    }
+    let claims =
+        |prefix: &&String| OWN_PREFIXES.iter().any(|own| prefix.starts_with(own) || own.starts_with(prefix.as_str()));
+    let prefix = manifest.tools_prefix.iter().find(claims)?;
+    Some(format!("claims tools {prefix}*, which are the host's own: choose another prefix"))
+}
+
 /// Splits off the shards that share a name or a prefix with another.
 fn part_rivals(mut shards: Vec<Arc<Shard>>) -> (Vec<Arc<Shard>>, Vec<LeftOut>) {
     shards.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
     let rival = |shard: &Shard| {
+        if let Some(reason) = pretence(shard) {
+            return Some(reason);
+        }
         let others = shards.iter().filter(|other| !std::ptr::eq(shard, &***other));
         others.filter_map(|other| rivalry(shard, other)).next()
     };

@@ -17,7 +17,11 @@ fn with_a_line() -> BTreeMap<&'static str, (&'static str, &'static str, Value, &
         "attribute": "objectClass", "value": "user", "attributes": ["cn"],
     });
     let lines = json!({ "text": "flood", "lines": 402 });
+    let ask = json!({ "calls": [{ "tool": "nobody_serves_this", "arguments": "{}" }] });
+    let keep = json!({ "artifacts": [{ "name": "note.txt", "media_type": "text/plain", "text": "kept" }] });
     BTreeMap::from([
+        ("nexus:shard/peers", ("relay", "relay_ask", ask, "peer")),
+        ("nexus:shard/artifacts", ("relay", "relay_keep", keep, "artifact")),
         ("nexus:shard/egress", ("hostile", "hostile_fetch", fetch, "egress")),
         ("nexus:shard/directory", ("hostile", "hostile_search", search, "directory")),
         ("nexus:shard/log", ("hostile", "hostile_log", lines.clone(), "log-suppressed")),
@@ -28,7 +32,7 @@ fn with_a_line() -> BTreeMap<&'static str, (&'static str, &'static str, Value, &
 }
 
 /// The list's length. It may only become smaller.
-const MOST_WITHOUT_A_LINE: usize = 35;
+const MOST_WITHOUT_A_LINE: usize = 33;
 
 fn without_a_line() -> BTreeMap<String, String> {
     let text = fs::read_to_string(repo().join("tests/spec/imports_without_a_line.txt")).unwrap();

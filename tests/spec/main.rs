@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod artifacts;
 mod call;
 mod cli;
 mod conformance;
@@ -20,12 +21,14 @@ mod contained;
 mod directory;
 mod door;
 mod guests;
+mod health;
 mod imports;
 mod impossible;
 mod ledger;
 mod live;
 mod loading;
 mod mcp;
+mod peers;
 mod policy_matrix;
 mod secrets;
 mod structure;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use nexus::manifest::{Manifest, Values};
 use nexus::names::SettingName;
-use nexus::policy::{DirectoryGrant, Document, EgressGrant};
+use nexus::policy::{ArtifactGrant, DirectoryGrant, Document, EgressGrant, PeerGrant};
 use serde_json::Value;
 
 use crate::support::{Nexus, repo, shards};
@@ -62,8 +62,16 @@ fn check() -> String {
                 grant.tools.as_ref().is_none_or(|tools| tools.iter().any(|name| name.as_str() == tool_name))
             };
             let searches: Vec<_> = manifest.directories.iter().filter(may_search).collect();
-            if grants.is_empty() && searches.is_empty() {
+            let peers = manifest.peers.iter();
+            let kept = manifest.artifacts.iter();
+            if grants.is_empty() && searches.is_empty() && peers.len() + kept.len() == 0 {
                 writeln!(table, "  nothing").unwrap();
+            }
+            for grant in peers {
+                peer_cell(&mut table, grant);
+            }
+            for grant in kept {
+                artifact_cell(&mut table, grant);
             }
             for grant in grants {
                 cells(&mut table, grant);
@@ -122,6 +130,16 @@ fn search_cell(table: &mut String, grant: &DirectoryGrant) {
         write!(table, "  PRIVATE ADDRESSES").unwrap();
     }
     writeln!(table).unwrap();
+}
+
+fn peer_cell(table: &mut String, grant: &PeerGrant) {
+    let tools: Vec<_> = grant.tools.iter().map(ToString::to_string).collect();
+    writeln!(table, "  CALL {}  at most {}, {} at once", tools.join(" "), grant.calls, grant.concurrency).unwrap();
+}
+
+fn artifact_cell(table: &mut String, grant: &ArtifactGrant) {
+    let types: Vec<_> = grant.media_types.iter().cloned().collect();
+    writeln!(table, "  KEEP {}  at most {} of {} bytes", types.join(" "), grant.count, grant.bytes).unwrap();
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn an_upstreams_error_carries_nothing_out() {
                 json!({ "code": echoed, "message": format!("no, {echoed}"), "innerError": { "token": echoed } });
             let graph = json!({
                 "status": status,
-                "headers": { "www-authenticate": format!("Bearer error=\"{}\"", hex::encode(TOKEN)), "retry-after": "99" },
+                "headers": { "www-authenticate": format!("Bearer error=\"{}\"", hex::encode(TOKEN)), "retry-after": "999" },
                 "body": { "error": error },
             });
             let upstream = upstream(&token(), &graph);

@@ -9,7 +9,7 @@ use crate::support::repo;
 
 /// Every file below a folder that belongs to the repository, by its path in it.
 fn files(folder: &str) -> Vec<(String, PathBuf)> {
-    const NOT_OURS: [&str; 6] = [".git", "target", "node_modules", "logs", "__pycache__", ".cargo-home"];
+    const NOT_OURS: [&str; 7] = [".git", "target", "node_modules", "logs", "reports", "__pycache__", ".cargo-home"];
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -90,7 +90,8 @@ impl Http {
     pub fn try_send(&self, request: &Value) -> Result<Reply, ureq::Error> {
         let method = request["method"].as_str().unwrap();
         let mut headers = vec![("mcp-protocol-version", LATEST), ("mcp-method", method)];
-        if let Some(name) = request["params"]["name"].as_str() {
+        let named = request["params"]["name"].as_str().or_else(|| request["params"]["uri"].as_str());
+        if let Some(name) = named {
             headers.push(("mcp-name", name));
         }
         self.try_post(&headers, request.to_string().as_bytes())

@@ -10,6 +10,7 @@ use nexus::wire::mock::{Fault, Handle, Misbehaviour, MockOptions, ServeOptions, 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use super::slapd::{self, Slapd};
 use super::{Nexus, repo};
 
 /// What the token endpoint accepts. Each spelling of the secret differs: base64 has `+` and `/` to say otherwise, and
@@ -86,6 +87,21 @@ impl Upstream {
 
     pub fn reached_by(&self, nexus: Nexus) -> Nexus {
         live(nexus, (self.addr(), self), (self.addr(), self))
+    }
+
+    /// The same with a directory beside it, which speaks LDAP.
+    pub fn reached_with(&self, nexus: Nexus, slapd: &Slapd) -> Nexus {
+        let mut nexus = self.reached_by(nexus);
+        let ca = nexus.path("ca.pem");
+        let both = fs::read_to_string(&ca).unwrap() + &fs::read_to_string(slapd.authority()).unwrap();
+        fs::write(ca, both).unwrap();
+        let resolve = nexus.settings["network"]["resolve"].as_table_mut().unwrap();
+        resolve.insert(slapd::HOST.into(), slapd.ldaps.to_string().into());
+        nexus
+            .set("settings.AD_SERVER", slapd::HOST)
+            .set("settings.AD_BASE_DN", slapd::BASE)
+            .env("AD_USER", slapd::READER)
+            .env("AD_PASSWORD", slapd::PASSWORD)
     }
 
     fn handle(&self) -> &Handle {

@@ -18,7 +18,7 @@ use nexus::egress::{Caller, Door, Rights};
 use nexus::manifest::{Manifest, Values};
 use nexus::names::{CredentialName, SettingName, ToolName};
 use nexus::outbound::{Host as Destination, Scheme};
-use nexus::policy::{Directories, Grants};
+use nexus::policy::{Artifacts, Directories, Grants, Peers};
 use nexus::redact::Scrubber;
 use nexus::router::Router;
 use nexus::secrets::{SecretValue, Vault};
@@ -79,6 +79,8 @@ pub fn rights(manifest: &Manifest) -> Rights {
         shard: manifest.name.clone(),
         grants: Grants::new(manifest.egress.clone()),
         directories: Directories::new(manifest.directories.clone()),
+        peers: Peers::new(manifest.peers.clone()),
+        artifacts: Artifacts::new(manifest.artifacts.clone()),
         vault: Vault::mock(manifest.credentials.clone()),
         paces: manifest.paces.clone(),
         limits: manifest.limits,
@@ -141,13 +143,15 @@ pub fn asked() -> Asked {
         cancelled: CancellationToken::new(),
         progress: None,
         resumed: None,
+        within: None,
     }
 }
 
 /// The request that the shard makes of Graph.
 pub fn request() -> Request {
     let select = "id,displayName,userPrincipalName,mail,jobTitle,department,accountEnabled,employeeId,userType,\
-                  createdDateTime,onPremisesSyncEnabled,onPremisesSamAccountName,assignedLicenses";
+                  createdDateTime,onPremisesSyncEnabled,onPremisesSamAccountName,\
+                  onPremisesSecurityIdentifier,assignedLicenses";
     Request {
         method: Method::GET,
         scheme: Scheme::Https,
@@ -179,6 +183,7 @@ pub async fn native(mock: &Mock) -> Value {
             "created_at": user["createdDateTime"],
             "is_synced_from_ad": user["onPremisesSyncEnabled"],
             "ad_account_name": user["onPremisesSamAccountName"],
+            "ad_object_sid": user["onPremisesSecurityIdentifier"],
             "license_sku_ids": user["assignedLicenses"].as_array().map(|all| all.iter().map(|one| one["skuId"].clone()).collect::<Vec<_>>()),
         })
     });

@@ -75,7 +75,7 @@ impl Draft {
                     fields.destination(to.as_ref());
                     fields.some("credential", credential.as_ref());
                 }
-                Crossing::Peer { tool } => fields.put("peer", tool),
+                Crossing::Peer { tool } => fields.some("peer", tool.as_ref()),
                 Crossing::Artifact { name } => fields.put("artifact", name),
                 Crossing::Token { to, credential } => {
                     fields.destination(Some(to));

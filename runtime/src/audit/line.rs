@@ -35,7 +35,8 @@ pub enum Crossing {
         credential: Option<CredentialName>,
     },
     Peer {
-        tool: ToolName,
+        /// Absent if it could not be read as a name.
+        tool: Option<ToolName>,
     },
     Artifact {
         name: Scrubbed,

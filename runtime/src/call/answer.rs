@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::peers::Within;
 use super::{ClientName, Principal};
 use crate::audit::{Ending, Facts, Position, Scrubbed};
 use crate::egress::{Crossed, Progress};
@@ -24,6 +25,8 @@ pub struct Asked {
     /// Where progress goes, if the client wants it.
     pub progress: Option<mpsc::Sender<Progress>>,
     pub resumed: Option<Resumed>,
+    /// What a call of a peer inherits from its caller. A client's call: nothing.
+    pub within: Option<Within>,
 }
 
 /// How a call ended. `position` is absent only if the ledger could not be written.
@@ -35,6 +38,8 @@ pub struct Answer {
     pub source: Source,
     pub as_of: Timestamp,
     pub crossings: Vec<Crossed>,
+    /// The most memory that its guest had, in bytes; 0 where none ran.
+    pub memory: usize,
 }
 
 #[derive(Debug)]
@@ -75,6 +80,8 @@ pub enum Fault {
     OutputTooLarge { most: usize },
     #[error("the tool returned something else than its schema promises, so it is withheld")]
     OutputMisfit,
+    #[error("the report cannot be read; the operator's log says why")]
+    Kept,
     #[error("the call cannot be recorded, so it is not made; the operator's log says why")]
     Unrecorded,
 }
@@ -90,6 +97,7 @@ impl Fault {
             Self::Guest(code) => code,
             Self::OutputTooLarge { .. } => "output-too-large",
             Self::OutputMisfit => "output-misfit",
+            Self::Kept => "unreadable",
             Self::Unrecorded => "unrecorded",
         }
     }
@@ -108,7 +116,7 @@ impl Fault {
     fn is_refusal(&self) -> bool {
         match self {
             Self::UnknownTool | Self::NotFound | Self::InvalidArguments(_) | Self::Busy | Self::Unrecorded => true,
-            Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputMisfit => false,
+            Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputMisfit | Self::Kept => false,
             Self::Tool { code, .. } => matches!(*code, "refused" | "invalid-arguments"),
         }
     }
@@ -123,6 +131,7 @@ impl Fault {
             | Self::Guest(_)
             | Self::OutputTooLarge { .. }
             | Self::OutputMisfit
+            | Self::Kept
             | Self::Unrecorded => Some(Scrubbed::already_scrubbed(self.to_string())),
         }
     }

@@ -69,7 +69,7 @@ impl Host {
     }
 
     /// Somebody tried: that is on record too. The name is anybody's text and is not.
-    async fn unknown_document(&self, reader: &Reader, code: &'static str) -> Fault {
+    pub(super) async fn unknown_document(&self, reader: &Reader, code: &'static str) -> Fault {
         let subject = self.asker(reader.principal, reader.client.as_ref());
         let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code }) };
         match self.door.ledger().note(note).await {

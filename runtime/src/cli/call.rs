@@ -48,6 +48,7 @@ impl Call {
                 cancelled,
                 progress: None,
                 resumed: None,
+                within: None,
             })
             .await;
         let elapsed = started.elapsed();
@@ -125,6 +126,9 @@ fn story(answer: &Answer, elapsed: std::time::Duration, settings: &Settings) {
     for crossed in &answer.crossings {
         eprintln!("crossing  {}", crossing(crossed, &paint));
     }
+    if answer.memory > 0 {
+        eprintln!("guest     {:.1} MiB of memory at most", answer.memory as f64 / f64::from(1 << 20));
+    }
     match &answer.position {
         Some(position) => {
             eprintln!("record    event {}, line {} of {}", position.event_id, position.seq, settings.ledger.display())
@@ -149,6 +153,11 @@ fn crossing(crossed: &Crossed, paint: &Paint) -> String {
             let verdict = paint.good("released");
             format!("{destination}{credential}  {verdict}: {entries} entries, {bytes} bytes{redacted}, {millis:.1} ms")
         }
+        Verdict::Answered { bytes, complete } => {
+            let verdict = if *complete { paint.good("done") } else { paint.warn("incomplete") };
+            format!("{destination}  {verdict}: {bytes} bytes, {millis:.1} ms")
+        }
+        Verdict::Failed { code } => format!("{destination}  {}: {code}, {millis:.1} ms", paint.bad("failed")),
         Verdict::Refused { code, suggestion } => {
             let suggestion = suggestion
                 .as_ref()
@@ -168,6 +177,8 @@ fn as_json(answer: &Answer) -> Value {
             Verdict::Found { entries, bytes, redactions } => {
                 json!({ "found": { "entries": entries, "bytes": bytes, "redactions": redactions } })
             }
+            Verdict::Answered { bytes, complete } => json!({ "answered": { "bytes": bytes, "complete": complete } }),
+            Verdict::Failed { code } => json!({ "failed": { "code": code } }),
             Verdict::Refused { code, suggestion } => {
                 json!({ "refused": { "code": code.as_str(), "suggestion": suggestion } })
             }
@@ -185,6 +196,7 @@ fn as_json(answer: &Answer) -> Value {
         "as_of": answer.as_of,
         "event_id": answer.position.map(|position| position.event_id.to_string()),
         "ledger_position": answer.position.map(|position| position.seq),
+        "guest_memory_bytes": answer.memory,
         "crossings": crossings.collect::<Vec<_>>(),
     });
     let result = match &answer.result {

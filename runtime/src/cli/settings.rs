@@ -11,6 +11,7 @@ use std::{env, fs, io};
 
 use serde::Deserialize;
 
+use crate::artifacts::Store;
 use crate::audit::Digest;
 use crate::names::{SettingName, ShardName};
 use crate::outbound::DnsName;
@@ -34,6 +35,7 @@ pub struct Settings {
     pub mock_upstreams: MockUpstreams,
     pub cache: PathBuf,
     pub ledger: PathBuf,
+    pub reports: Reports,
     pub http: Http,
     pub network: Network,
     /// Values for `{setting:NAME}`.
@@ -73,6 +75,28 @@ pub struct Network {
     pub allow_loopback: bool,
 }
 
+/// Where the reports of shards are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Reports {
+    /// `REPORT_OUTPUT_DIR` goes before it.
+    pub folder: PathBuf,
+    /// Bytes of all reports together. What would be more is refused; nothing is deleted.
+    pub max_bytes: u64,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { folder: "reports".into(), max_bytes: 2 << 30 }
+    }
+}
+
+impl Reports {
+    pub fn store(&self) -> Store {
+        Store::new(self.folder.clone(), self.max_bytes)
+    }
+}
+
 /// The stand-ins for the real systems.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -107,6 +131,7 @@ struct File {
     mock_upstreams: MockUpstreams,
     cache: Option<PathBuf>,
     ledger: Option<PathBuf>,
+    reports: Reports,
     http: Http,
     network: Network,
     settings: BTreeMap<SettingName, String>,
@@ -173,6 +198,7 @@ impl Settings {
             flags.shards
         };
         let ledger = flags.ledger.or_else(|| variable("AUDIT_LOG_FILE").map(PathBuf::from).map(from_base));
+        let reports = variable("REPORT_OUTPUT_DIR").map_or(read.reports.folder, PathBuf::from);
         let or_default = |path: Option<PathBuf>, default: &str| from_base(path.unwrap_or_else(|| default.into()));
         let data = from_base(read.mock_upstreams.data);
         Ok(Self {
@@ -187,6 +213,7 @@ impl Settings {
             },
             cache: or_default(read.cache, "target/cache"),
             ledger: ledger.unwrap_or_else(|| or_default(read.ledger, "logs/nexus_audit.jsonl")),
+            reports: Reports { folder: from_base(reports), ..read.reports },
             http,
             network,
             values: read.settings,

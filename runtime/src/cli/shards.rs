@@ -57,6 +57,16 @@ fn text(host: &Host, whole: bool) -> String {
         for grant in &manifest.directories {
             text += &format!("  may search {}\n", search_words(grant));
         }
+        if let Some(grant) = &manifest.peers {
+            let tools: Vec<_> = grant.tools.iter().map(ToString::to_string).collect();
+            let (calls, at_once) = (grant.calls, grant.concurrency);
+            text += &format!("  may ask    {}, at most {calls} in a call, {at_once} at once\n", tools.join(" "));
+        }
+        if let Some(grant) = &manifest.artifacts {
+            let types: Vec<_> = grant.media_types.iter().map(String::as_str).collect();
+            let (count, bytes) = (grant.count, grant.bytes);
+            text += &format!("  may keep   {}, at most {count} in a call, {bytes} bytes each\n", types.join(" "));
+        }
         text += &format!("  imports    {}\n", shard.imports.join(" "));
         for tool in &shard.tools {
             text += &format!("  {:<40} {}\n", tool.name.as_str(), tool.title);

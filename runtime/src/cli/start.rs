@@ -13,7 +13,7 @@ use crate::call::{Clock, Host};
 use crate::egress::{Door, Rights};
 use crate::manifest::{Manifest, Values};
 use crate::names::SettingName;
-use crate::policy::{Directories, Grants};
+use crate::policy::{Artifacts, Directories, Grants, Peers};
 use crate::redact::Scrubber;
 use crate::refusal::story;
 use crate::router::{LeftOut, Router, folder_name};
@@ -38,7 +38,7 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
     }
     let secrets: Vec<_> = manifests.iter().flat_map(|(_, vault)| vault.values()).collect();
     let scrubber = Scrubber::new(secrets.iter().map(|secret| &**secret));
-    let door = Arc::new(Door::new(ledger, wire, scrubber));
+    let door = Arc::new(Door::new(ledger, wire, scrubber).keeping(settings.reports.store()));
     let engine = engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
     let cache = Cache::open(&settings.cache)
         .inspect_err(|error| tracing::warn!(folder = %settings.cache.display(), %error, "no component cache: compiling at every start"))
@@ -50,6 +50,8 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
             shard: manifest.name.clone(),
             grants: Grants::new(manifest.egress.clone()),
             directories: Directories::new(manifest.directories.clone()),
+            peers: Peers::new(manifest.peers.clone()),
+            artifacts: Artifacts::new(manifest.artifacts.clone()),
             vault,
             paces: manifest.paces.clone(),
             limits: manifest.limits,

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::Neighbours;
 use crate::audit::{EventId, Subject};
 use crate::names::{CredentialName, ShardName, ToolName};
-use crate::policy::{Directories, Grants, Pace};
+use crate::policy::{Artifacts, Directories, Grants, Pace, Peers};
 use crate::refusal::{Code, Refusal};
 use crate::secrets::Vault;
 
@@ -55,6 +57,8 @@ pub struct Rights {
     pub shard: ShardName,
     pub grants: Grants,
     pub directories: Directories,
+    pub peers: Peers,
+    pub artifacts: Artifacts,
     pub vault: Vault,
     /// What the vendor bears of requests that name a credential, over all grants. Not there: as fast as the call asks.
     pub paces: BTreeMap<CredentialName, Pace>,
@@ -71,7 +75,14 @@ pub struct Caller {
     pub deadline: Instant,
     pub cancelled: CancellationToken,
     progress: Option<mpsc::Sender<Progress>>,
+    neighbours: Option<Arc<dyn Neighbours>>,
+    /// Room for calls of peers at once.
+    peers: Semaphore,
+    /// Those that run as tasks of their own.
+    tasks: TaskTracker,
     spent: AtomicU32,
+    spent_on_peers: AtomicU32,
+    spent_on_artifacts: AtomicU32,
     memory: AtomicUsize,
     pub(super) log_lines: AtomicU32,
     crossings: Mutex<Vec<Crossed>>,
@@ -113,6 +124,15 @@ pub enum Verdict {
         code: Code,
         suggestion: Option<String>,
     },
+    /// Another shard's tool, or the host's store of artifacts, did what was asked.
+    Answered {
+        bytes: usize,
+        complete: bool,
+    },
+    /// Another shard's tool ended in an error of its own.
+    Failed {
+        code: &'static str,
+    },
 }
 
 /// Crossings that a call keeps for its answer. The ledger has them all.
@@ -149,7 +169,13 @@ impl Caller {
     }
 
     fn bare(rights: Arc<Rights>, deadline: Instant, cancelled: CancellationToken) -> Self {
+        let at_once = rights.peers.grant().map_or(0, |grant| grant.concurrency.get());
         Self {
+            peers: Semaphore::new(at_once as usize),
+            tasks: TaskTracker::new(),
+            neighbours: None,
+            spent_on_peers: AtomicU32::new(0),
+            spent_on_artifacts: AtomicU32::new(0),
             rights,
             tool: None,
             call: None,
@@ -164,15 +190,58 @@ impl Caller {
         }
     }
 
+    /// The rest of the host, which a call of a tool may ask for other shards' tools.
+    #[must_use]
+    pub fn among(self, neighbours: Arc<dyn Neighbours>) -> Self {
+        Self { neighbours: Some(neighbours), ..self }
+    }
+
+    pub(super) fn neighbours(&self) -> Option<&dyn Neighbours> {
+        self.neighbours.as_deref()
+    }
+
     /// Counts one crossing against `egress-calls`.
     pub(super) fn spend(&self) -> Result<(), Refusal> {
+        let most = self.rights.limits.egress_calls;
+        if self.count(&self.spent, most)? { Ok(()) } else { Err(Refusal::OverBudget) }
+    }
+
+    /// Counts one call of a peer against the manifest's `calls`.
+    pub(super) fn spend_peer(&self) -> Result<(), Refusal> {
+        let most = self.rights.peers.grant().map_or(0, |grant| grant.calls);
+        if self.count(&self.spent_on_peers, most)? { Ok(()) } else { Err(Refusal::UsedUp) }
+    }
+
+    /// Counts one artifact against the manifest's `count`.
+    pub(super) fn spend_artifact(&self) -> Result<(), Refusal> {
+        let most = self.rights.artifacts.grant().map_or(0, |grant| grant.count);
+        if self.count(&self.spent_on_artifacts, most)? { Ok(()) } else { Err(Refusal::UsedUp) }
+    }
+
+    /// Room for one call of a peer, when there is some.
+    pub(super) async fn peer_room(&self) -> Option<SemaphorePermit<'_>> {
+        self.peers.acquire().await.ok()
+    }
+
+    /// Work for this call that runs beside its guest.
+    pub(crate) fn track<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        self.tasks.track_future(work)
+    }
+
+    /// The guest has ended: waits until what ran beside it has, and has its endings on record.
+    pub(crate) async fn settle(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Whether there was one left. Outside of a tool's call there is none.
+    fn count(&self, spent: &AtomicU32, most: u32) -> Result<bool, Refusal> {
         if self.cancelled.is_cancelled() {
             return Err(Refusal::Cancelled);
         }
-        let most = if self.tool.is_some() { self.rights.limits.egress_calls } else { 0 };
-        let before =
-            self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < most).then(|| spent + 1));
-        before.map(drop).map_err(|_| Refusal::OverBudget)
+        let most = if self.tool.is_some() { most } else { 0 };
+        let more = |spent| (spent < most).then(|| spent + 1);
+        Ok(spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok())
     }
 
     /// The guest has ended and had so many bytes of memory.

@@ -5,12 +5,16 @@
 //! them does not compile. Reading, judging and scanning touch nothing, so they come before the first line: it can then
 //! say where the request goes. Nothing moves before that line is durable, and nothing comes back before the second is.
 //!
+//! Calls of other shards' tools and artifacts pass it as well (`peer`, `artifact`).
+//!
 //! A retry is a crossing of its own, with its own two lines; so is fetching a token. What else leaves a guest (log
 //! lines, results, error texts, progress) is scrubbed and bounded in `talk`.
 
+mod artifact;
 mod caller;
 mod directory;
 mod pace;
+mod peer;
 mod record;
 mod talk;
 #[cfg(test)]
@@ -20,15 +24,19 @@ mod talk;
 )]
 mod tests;
 
+pub use artifact::Found;
 pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
 pub use directory::OpenSearch;
+pub use peer::{Answering, Neighbours, PeerAnswer, PeerFault};
 use record::Plan;
 pub use talk::Level;
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use pace::{Of, Paces, Room};
 
+use crate::artifacts::Store;
 use crate::audit::{Asked, Crossing, Ending, Entry, Facts, Ledger, Released};
 use crate::outbound::{GuestRequest, Outbound};
 use crate::policy::Permit;
@@ -45,6 +53,7 @@ pub struct Door {
     scrubber: Scrubber,
     breaker: Breaker,
     paces: Paces,
+    store: Option<Arc<Store>>,
 }
 
 /// What an attempt begins with.
@@ -73,7 +82,7 @@ enum Next {
 
 impl Door {
     pub fn new(ledger: Ledger, wire: Wire, scrubber: Scrubber) -> Self {
-        Self { ledger, wire, scrubber, breaker: Breaker::default(), paces: Paces::default() }
+        Self { ledger, wire, scrubber, breaker: Breaker::default(), paces: Paces::default(), store: None }
     }
 
     pub fn ledger(&self) -> &Ledger {

@@ -155,6 +155,8 @@ impl Setup {
             shard: manifest.name,
             grants: Grants::new(manifest.egress),
             directories: Directories::new(manifest.directories),
+            peers: Default::default(),
+            artifacts: Default::default(),
             vault,
             paces: manifest.paces,
             limits: manifest.limits,

@@ -7,10 +7,13 @@
 mod credential;
 mod directory;
 mod document;
+mod neighbours;
 mod raw;
 #[cfg(test)]
 mod tests;
 mod units;
+
+pub use neighbours::Probe;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,7 @@ use std::{fs, io};
 use crate::audit::Digest;
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName};
-use crate::policy::{DirectoryGrant, EgressGrant, Pace};
+use crate::policy::{ArtifactGrant, DirectoryGrant, EgressGrant, Pace, PeerGrant};
 use crate::secrets::CredentialKind;
 
 /// One manifest, resolved.
@@ -34,6 +37,12 @@ pub struct Manifest {
     pub tools_prefix: Vec<String>,
     pub egress: Vec<EgressGrant>,
     pub directories: Vec<DirectoryGrant>,
+    /// The tools of other shards that it may call.
+    pub peers: Option<PeerGrant>,
+    /// The reports that it may have kept.
+    pub artifacts: Option<ArtifactGrant>,
+    /// How the host finds out whether the systems behind it answer.
+    pub health: Vec<Probe>,
     pub credentials: BTreeMap<CredentialName, CredentialKind>,
     /// How fast each credential may be used. One that has no limit is not in it.
     pub paces: BTreeMap<CredentialName, Pace>,

@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::credential::CredentialTable;
 use super::directory::DirectoryTable;
 use super::document::{self, BadDocument};
+use super::neighbours::{ArtifactsTable, HealthTable, PeersTable};
 use super::units::{self, DURATION, RATE, SIZE};
 use super::{Manifest, ManifestError, Values};
 use crate::audit::Digest;
@@ -28,6 +29,10 @@ struct File {
     egress: Vec<EgressTable>,
     #[serde(default)]
     directory: Vec<DirectoryTable>,
+    peers: Option<PeersTable>,
+    artifacts: Option<ArtifactsTable>,
+    #[serde(default)]
+    health: Vec<HealthTable>,
     #[serde(default)]
     credential: BTreeMap<CredentialName, Spanned<CredentialTable>>,
     #[serde(default)]
@@ -152,6 +157,9 @@ impl<'a> Reader<'a> {
             name: shard.name,
             version: shard.version,
             component,
+            peers: read.peers.as_ref().map(|table| self.peers(table, &tools_prefix)).transpose()?,
+            health: read.health.iter().map(|table| self.probe(table, &tools_prefix)).collect::<Result<_, _>>()?,
+            artifacts: read.artifacts.as_ref().map(|table| self.artifacts(table)).transpose()?,
             tools_prefix,
             egress,
             directories,

@@ -6,6 +6,7 @@ use rmcp::model::{
     ErrorData, GetPromptResult, Prompt, PromptArgument, PromptMessage, ReadResourceResult, Resource, ResourceContents,
 };
 
+use crate::artifacts::Kept;
 use crate::call::Fault;
 use crate::tool::{self, Body, Document, Message, Role};
 
@@ -38,8 +39,19 @@ pub(super) fn resource(from: &Document) -> Resource {
     resource
 }
 
-pub(super) fn contents(document: &Document, body: Body) -> ReadResourceResult {
-    let (uri, mime_type) = (document.uri.clone(), Some(document.media_type.clone()));
+/// A report that a shard had kept.
+pub(super) fn artifact(from: &Kept) -> Resource {
+    let Kept { shard, name, version, media_type, bytes, stored_at, source, .. } = from;
+    let mut resource = Resource::new(from.uri(), from.file_name());
+    resource.title = Some(format!("{name}, version {version}"));
+    resource.description = Some(format!("Kept by shard {shard} at {stored_at:.0}, made from {source} data"));
+    resource.mime_type = Some(media_type.clone());
+    resource.size = u32::try_from(*bytes).ok().map(Into::into);
+    resource
+}
+
+pub(super) fn contents(uri: String, media_type: String, body: Body) -> ReadResourceResult {
+    let mime_type = Some(media_type);
     ReadResourceResult::new(vec![match body {
         Body::Text(text) => ResourceContents::TextResourceContents { uri, mime_type, text, meta: None },
         Body::Blob(blob) => {
@@ -59,6 +71,7 @@ pub(super) fn error(fault: &Fault) -> ErrorData {
         | Fault::Guest(_)
         | Fault::OutputTooLarge { .. }
         | Fault::OutputMisfit
+        | Fault::Kept
         | Fault::Unrecorded => ErrorData::internal_error(text, None),
     }
 }

@@ -24,6 +24,7 @@ use rmcp::service::{Peer, RequestContext, RoleServer};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::artifacts;
 use crate::call::{Asked, ClientName, Fault, Host, Principal, Reader};
 use crate::egress::Progress;
 use crate::tool;
@@ -31,6 +32,9 @@ use rounds::Rounds;
 
 /// Progress reports waiting for a slow client. More are dropped: each says more than the last.
 const PROGRESS_QUEUE: usize = 64;
+
+/// Resources of one page of `resources/list`.
+const RESOURCES_PAGE: usize = 200;
 
 const INSTRUCTIONS: &str = "Read-only tools over a company's systems. Each result says in _meta whether it is live or \
     mock (nexus/source), when it was read (nexus/as-of) and whether it is complete (nexus/complete); notes say what is \
@@ -49,7 +53,10 @@ pub struct Server {
 
 impl Server {
     pub fn new(host: Arc<Host>, principal: Principal) -> Self {
-        let tools = Arc::new(host.router().tools().map(tool).collect());
+        let own = host.own_tools();
+        let mut listed: Vec<_> = host.router().tools().chain(&own).map(tool).collect();
+        listed.sort_by(|one, other| one.name.cmp(&other.name));
+        let tools = Arc::new(listed);
         let prompts = Arc::new(host.router().prompts().map(|(_, prompt)| documents::prompt(prompt)).collect());
         let resources = Arc::new(host.router().documents().map(|(_, one)| documents::resource(one)).collect());
         Self { host, principal, tools, prompts, resources, rounds: Arc::new(Rounds::new()) }
@@ -69,7 +76,8 @@ fn client(context: &RequestContext<RoleServer>) -> Option<ClientName> {
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let builder = ServerCapabilities::builder().enable_tools();
-        let capabilities = match (self.prompts.is_empty(), self.resources.is_empty()) {
+        let no_resources = self.resources.is_empty() && !self.host.keeps_artifacts();
+        let capabilities = match (self.prompts.is_empty(), no_resources) {
             (true, true) => builder.build(),
             (false, true) => builder.enable_prompts().build(),
             (true, false) => builder.enable_resources().build(),
@@ -125,12 +133,29 @@ impl ServerHandler for Server {
         }
     }
 
+    /// Documents first, then reports, the newest first. One that comes up while a client turns pages moves the others on,
+    /// so that none is passed over.
     async fn list_resources(
         &self,
-        _: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Ok(ListResourcesResult::with_all_items(self.resources.as_ref().clone()))
+        let cursor = request.and_then(|request| request.cursor);
+        let start = match cursor.as_deref().map(str::parse::<usize>) {
+            None => 0,
+            Some(Ok(start)) => start,
+            Some(Err(_)) => return Err(ErrorData::invalid_params("the cursor is not one of this server's", None)),
+        };
+        let mut all = self.resources.as_ref().clone();
+        if self.host.keeps_artifacts() {
+            let kept = self.host.artifacts().await.map_err(|fault| documents::error(&fault))?;
+            all.extend(kept.iter().map(documents::artifact));
+        }
+        let more = all.len() > start.saturating_add(RESOURCES_PAGE);
+        let page = all.into_iter().skip(start).take(RESOURCES_PAGE).collect();
+        let mut listed = ListResourcesResult::with_all_items(page);
+        listed.next_cursor = more.then(|| (start + RESOURCES_PAGE).to_string());
+        Ok(listed)
     }
 
     async fn read_resource(
@@ -138,8 +163,16 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        if request.uri.starts_with(artifacts::URI) {
+            return match self.host.artifact(&request.uri, self.reader(&context)).await {
+                Ok((kept, body)) => Ok(documents::contents(kept.uri(), kept.media_type, body).into()),
+                Err(fault) => Err(documents::error(&fault)),
+            };
+        }
         match self.host.document(&request.uri, self.reader(&context)).await {
-            Ok((document, body)) => Ok(documents::contents(document, body).into()),
+            Ok((document, body)) => {
+                Ok(documents::contents(document.uri.clone(), document.media_type.clone(), body).into())
+            }
             Err(fault) => Err(documents::error(&fault)),
         }
     }
@@ -173,6 +206,7 @@ impl ServerHandler for Server {
                 cancelled: context.ct.clone(),
                 progress,
                 resumed,
+                within: None,
             })
             .await;
         // Reports come before the result they lead to.

@@ -51,22 +51,33 @@
 //! Of several that allow a search the narrowest is used: one bound to tools, then the one that returns fewer attributes,
 //! then the one that returns fewer entries; of equals the first.
 
+//! # What a grant of peers and of artifacts says
+//!
+//! | part | written | covers | not |
+//! |---|---|---|---|
+//! | tools | `ad_list_users` | calls of that tool, under its own shard's grants | patterns; what that tool calls in turn is its own manifest's matter |
+//! | media-types | `text/html` | artifacts of that type | parameters, capitals, patterns |
+
 pub mod address;
 
+mod artifacts;
 mod directory;
 mod document;
 mod grant;
 mod host;
 mod keep;
 mod path;
+mod peers;
 mod refused;
 #[cfg(test)]
 mod tests;
 
+pub use artifacts::{ArtifactGrant, ArtifactPermit, Artifacts, NotKept, is_media_type};
 pub use directory::{Directories, DirectoryGrant, DirectoryPermit, LdapServer, NotPermitted, SearchPart, Tls};
 pub use document::{Document, DocumentDigest, NoDocument};
 pub use grant::{EgressGrant, Grants, Pace, Permit};
 pub use host::{BadHost, HostPattern};
 pub use keep::{BadKeep, KeepPath, KeepStep};
 pub use path::{BadPath, PathTemplate};
+pub use peers::{NotAPeer, PeerGrant, PeerPermit, Peers};
 pub use refused::{Destination, NotGranted, Reason};

@@ -30,6 +30,8 @@ pub enum Place {
     Body,
     Base,
     Filter,
+    Arguments,
+    Artifact,
 }
 
 impl Place {
@@ -42,6 +44,8 @@ impl Place {
             Place::Body => "body",
             Place::Base => "base",
             Place::Filter => "filter",
+            Place::Arguments => "arguments",
+            Place::Artifact => "artifact",
         }
     }
 }
@@ -84,6 +88,18 @@ impl Scrubber {
         let eyes = self.eyes();
         eyes.pass(search.base().to_string().as_bytes(), Place::Base)?;
         search.filter().values().into_iter().try_for_each(|value| eyes.pass(value, Place::Filter))
+    }
+}
+
+impl Scrubber {
+    /// What a shard says to another shard's tool, or has kept. In JSON, also what stands behind escapes.
+    pub fn leak_of_text(&self, text: &[u8], place: Place) -> Result<(), Leak> {
+        let eyes = self.eyes();
+        eyes.look(text, place)?;
+        if let Some((_, text)) = as_json(text).filter(|(_, text)| text.contains('\\')) {
+            return json::strings(text).try_for_each(|string| eyes.look(string.as_bytes(), place));
+        }
+        Ok(())
     }
 }
 

@@ -10,15 +10,19 @@ use crate::manifest::Manifest;
 pub(super) enum Capability {
     Egress,
     Directory,
+    Peers,
+    Artifacts,
 }
 
 impl Capability {
-    pub(super) const ALL: [Self; 2] = [Self::Egress, Self::Directory];
+    pub(super) const ALL: [Self; 4] = [Self::Egress, Self::Directory, Self::Peers, Self::Artifacts];
 
     pub(super) fn interface(self) -> &'static str {
         match self {
             Self::Egress => "nexus:shard/egress",
             Self::Directory => "nexus:shard/directory",
+            Self::Peers => "nexus:shard/peers",
+            Self::Artifacts => "nexus:shard/artifacts",
         }
     }
 
@@ -27,6 +31,8 @@ impl Capability {
         match self {
             Self::Egress => "[[egress]]",
             Self::Directory => "[[directory]]",
+            Self::Peers => "[peers]",
+            Self::Artifacts => "[artifacts]",
         }
     }
 
@@ -34,6 +40,8 @@ impl Capability {
         match self {
             Self::Egress => !manifest.egress.is_empty(),
             Self::Directory => !manifest.directories.is_empty(),
+            Self::Peers => manifest.peers.is_some(),
+            Self::Artifacts => manifest.artifacts.is_some(),
         }
     }
 }
@@ -42,7 +50,7 @@ impl Capability {
 const ALWAYS: [&str; 4] = ["nexus:shard/types", "nexus:shard/tools", "nexus:shard/log", "nexus:shard/progress"];
 
 /// Interfaces of the contract that this host does not serve yet.
-const UNSERVED: [&str; 3] = ["nexus:shard/peers", "nexus:shard/artifacts", "nexus:shard/secrets"];
+const UNSERVED: [&str; 1] = ["nexus:shard/secrets"];
 
 /// WASI packages that are linked for everybody and reach nothing. `wasi:http` reaches the door.
 const INERT: [&str; 7] =

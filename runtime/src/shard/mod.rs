@@ -78,7 +78,7 @@ pub enum BadDocument {
     Name(String),
     #[error("prompt {0} does not start with one of the manifest's tools-prefix")]
     Prefix(ToolName),
-    #[error("document {0:?} is listed twice, or is no absolute URI")]
+    #[error("document {0:?} is listed twice, is no absolute URI, or begins with nexus:, which is the host's")]
     Uri(String),
 }
 
@@ -96,7 +96,7 @@ pub enum BadTool {
     Name(String),
     #[error("tool {0} does not start with one of the manifest's tools-prefix")]
     Prefix(ToolName),
-    #[error("a grant is bound to tool {0}, which the component does not have")]
+    #[error("a grant or a [[health]] names tool {0}, which the component does not have")]
     Unlisted(ToolName),
     #[error("tool {0} is listed twice")]
     Twice(ToolName),
@@ -208,7 +208,8 @@ fn checked(mut tools: Vec<Tool>, manifest: &Manifest) -> Result<Vec<Tool>, BadTo
     }
     let bound = manifest.egress.iter().filter_map(|grant| grant.tools.as_ref());
     let searching = manifest.directories.iter().filter_map(|grant| grant.tools.as_ref());
-    let mut bound = bound.chain(searching).flatten();
+    let probing = manifest.health.iter().map(|probe| &probe.tool);
+    let mut bound = bound.chain(searching).flatten().chain(probing);
     if let Some(unlisted) = bound.find(|name| tools.iter().all(|tool| tool.name != **name)) {
         return Err(BadTool::Unlisted(unlisted.clone()));
     }
@@ -235,7 +236,10 @@ fn checked_documents(
     if let Some(prompt) = prompts.iter().find(|prompt| !prefixed(&prompt.name)) {
         return Err(BadDocument::Prefix(prompt.name.clone()));
     }
-    let absolute = |uri: &str| uri.contains("://") && uri.bytes().all(|byte| byte.is_ascii_graphic());
+    // `nexus://` is the host's own.
+    let absolute = |uri: &str| {
+        !uri.starts_with("nexus:") && uri.contains("://") && uri.bytes().all(|byte| byte.is_ascii_graphic())
+    };
     let twice = documents.windows(2).find(|pair| matches!(pair, [a, b] if a.uri == b.uri)).and_then(<[_]>::first);
     if let Some(document) = twice.or_else(|| documents.iter().find(|document| !absolute(&document.uri))) {
         return Err(BadDocument::Uri(document.uri.clone()));

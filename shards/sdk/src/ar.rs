@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use crate::ToolError;
+use crate::{ToolError, Utc};
 
 /// The longest text to compare with, in characters.
 pub const MAX_VALUE: usize = 64;
@@ -47,7 +47,8 @@ impl Field {
         self.compare("<", value)
     }
 
-    /// The field is this text or comes after it. A time is compared as text that the server reads.
+    /// The field is this text or comes after it. For a time there is [`Field::since`]: how a server reads a time that is
+    /// written as text depends on its settings.
     pub fn ge(self, value: &str) -> Result<Qualification, ToolError> {
         self.compare(">=", value)
     }
@@ -64,6 +65,13 @@ impl Field {
     /// The field is this number.
     pub fn eq_number(self, number: i64) -> Qualification {
         self.is(&format!("= {number}"))
+    }
+
+    /// The field is this time or a later one. It is written as seconds since 1970, as AR System keeps times: whole, so a
+    /// fraction is rounded up, and none before 1970.
+    pub fn since(self, time: Utc) -> Qualification {
+        let seconds = time.nanoseconds_since_1970().max(0).unsigned_abs().div_ceil(1_000_000_000);
+        self.is(&format!(">= {seconds}"))
     }
 
     /// The field has no value.
@@ -152,6 +160,24 @@ mod tests {
             (field("Owner's Group").eq_number(-1), "'Owner''s Group' = -1"),
         ] {
             assert_eq!(condition.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_whole_seconds_since_1970() {
+        for (time, seconds) in [
+            ("2026-06-08T00:00:00Z", "1780876800"),
+            ("2026-06-08T02:00:00+02:00", "1780876800"),
+            // What was submitted in this second was submitted before.
+            ("2026-06-08T00:00:00.000000001Z", "1780876801"),
+            ("2026-06-08T00:00:00.999Z", "1780876801"),
+            ("1970-01-01T00:00:00Z", "0"),
+            ("1969-12-31T23:59:59.5Z", "0"),
+            ("0000-01-01T00:00:00Z", "0"),
+            ("9999-12-31T23:59:59Z", "253402300799"),
+        ] {
+            let condition = field("Submit Date").since(Utc::parse(time).unwrap());
+            assert_eq!(condition.to_string(), format!("'Submit Date' >= {seconds}"), "{time}");
         }
     }
 

@@ -63,6 +63,12 @@ impl Utc {
     pub fn date(self) -> Date {
         Date(self.0.date())
     }
+
+    /// The same time of day so many days later, or earlier. `None` outside of the years 0 to 9999.
+    pub fn plus_days(self, days: i32) -> Option<Self> {
+        let time = self.0.checked_add(time::Duration::days(days.into()))?;
+        (time.year() >= 0).then_some(Self(time))
+    }
 }
 
 impl Date {
@@ -71,6 +77,34 @@ impl Date {
         let separated = text.len() == 10 && [4, 7].iter().all(|&at| text.as_bytes().get(at) == Some(&b'-'));
         let digits = text.bytes().filter(u8::is_ascii_digit).count() == 8;
         if separated && digits { time::Date::parse(text, &Iso8601::DATE).ok().map(Self) } else { None }
+    }
+
+    /// The week by ISO 8601: the year that it counts to, and its number from 1. Weeks begin on Monday and count to the year
+    /// that has their Thursday, so 2027-01-01 is in week 53 of 2026.
+    pub fn iso_week(self) -> (i32, u8) {
+        let (year, week, _) = self.0.to_iso_week_date();
+        (year, week)
+    }
+
+    /// Days since the last Monday: 0 on a Monday, 6 on a Sunday.
+    pub fn days_since_monday(self) -> u8 {
+        self.0.weekday().number_days_from_monday()
+    }
+
+    /// The day so many days later, or earlier. `None` outside of the years 0 to 9999.
+    pub fn plus_days(self, days: i32) -> Option<Self> {
+        let day = self.0.checked_add(time::Duration::days(days.into()))?;
+        (day.year() >= 0).then_some(Self(day))
+    }
+
+    /// Days since 1970-01-01; negative before.
+    pub fn days_since_1970(self) -> i32 {
+        self.0.to_julian_day() - UtcDateTime::UNIX_EPOCH.date().to_julian_day()
+    }
+
+    /// Its first moment in UTC.
+    pub fn begin(self) -> Utc {
+        Utc(UtcDateTime::new(self.0, time::Time::MIDNIGHT))
     }
 }
 
@@ -250,6 +284,45 @@ mod tests {
             assert_eq!(Date::parse(text).map(|day| day.to_string()).as_deref(), fits.then_some(text), "{text}");
         }
         assert!(Date::parse("2025-12-31") < Date::parse("2026-01-01"));
+    }
+
+    #[test]
+    fn a_week_counts_to_the_year_that_has_its_thursday() {
+        for (day, week, since_monday) in [
+            ("2027-01-01", (2026, 53), 4),
+            ("2025-12-28", (2025, 52), 6),
+            ("2025-12-29", (2026, 1), 0),
+            ("2024-12-30", (2025, 1), 0),
+            ("2021-01-03", (2020, 53), 6),
+            ("2021-01-04", (2021, 1), 0),
+            ("2016-01-01", (2015, 53), 4),
+            ("2026-06-15", (2026, 25), 0),
+        ] {
+            let day = Date::parse(day).unwrap();
+            assert_eq!((day.iso_week(), day.days_since_monday()), (week, since_monday), "{day}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_across_months_and_not_out_of_the_calendar() {
+        let day = |text| Date::parse(text).unwrap();
+        for (from, days, to) in [
+            ("2026-06-15", 0, Some("2026-06-15")),
+            ("2026-06-15", -15, Some("2026-05-31")),
+            ("2024-02-28", 1, Some("2024-02-29")),
+            ("2025-12-29", 7, Some("2026-01-05")),
+            ("9999-12-31", 1, None),
+            ("0000-01-01", -1, None),
+            ("2026-06-15", i32::MAX, None),
+        ] {
+            let later = day(from).plus_days(days);
+            assert_eq!(later, to.map(day), "{from} {days}");
+            assert_eq!(day(from).begin().plus_days(days), to.map(|to| day(to).begin()), "{from} {days}");
+            assert!(later.is_none_or(|later| later.days_since_1970() - day(from).days_since_1970() == days));
+        }
+        assert_eq!(day("1970-01-01").days_since_1970(), 0);
+        assert_eq!(day("1969-12-31").days_since_1970(), -1);
+        assert_eq!(day("2026-06-15").begin().to_string(), "2026-06-15T00:00:00Z");
     }
 
     #[crate::data]

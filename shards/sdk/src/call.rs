@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::directory::{RawPages, RawSearch};
 use crate::host::Host;
-use crate::{RawRequest, Refusal, Reply, ToolError};
+use crate::{Artifact, Kept, PeerAnswer, PeerCall, PeerError, RawRequest, Refusal, Reply, ToolError};
 
 /// How much a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,21 @@ impl Call {
     /// Begins a raw search in a directory. Prefer [`crate::directory::Search`], which reads entries as types.
     pub fn search(&self, search: &RawSearch) -> Result<RawPages, Refusal> {
         self.host.open(search).map(RawPages)
+    }
+
+    /// Calls other shards' tools, all at once; the answers come in the order of the calls.
+    pub fn peers(&self, calls: &[PeerCall]) -> Vec<Result<PeerAnswer, PeerError>> {
+        self.host.peers(calls)
+    }
+
+    /// Has the host keep a report, whole or not at all. Returns its URI.
+    pub fn put(&self, artifact: &Artifact) -> Result<String, Refusal> {
+        self.host.put(artifact)
+    }
+
+    /// The newest report of this shard with this media type whose name begins so, made from the same source, live or mock.
+    pub fn latest(&self, name_prefix: &str, media_type: &str) -> Result<Option<Kept>, Refusal> {
+        self.host.latest(name_prefix, media_type)
     }
 
     /// Says how far the call is. Becomes an MCP progress notification where the client asked for them.

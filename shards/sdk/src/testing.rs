@@ -18,10 +18,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::directory::{RawPage, RawSearch};
-use crate::{Answered, Call, Content, Entry, Level, RawRequest, Refusal, Reply, Resumed, ToolError};
+use crate::{
+    Answered, Artifact, Call, Content, Entry, Kept, Level, Origin, PeerAnswer, PeerCall, PeerError, RawRequest,
+    Refusal, Reply, Resumed, ToolError,
+};
 
 type Upstream = dyn Fn(&RawRequest) -> Result<Reply, Refusal>;
 type Directory = dyn Fn(&RawSearch) -> Vec<Result<RawPage, Refusal>>;
+type Peers = dyn Fn(&PeerCall) -> Result<PeerAnswer, PeerError>;
+type Keeper = dyn Fn(&Artifact) -> Result<(), Refusal>;
 
 /// The host, as a test sees it.
 #[derive(Clone)]
@@ -44,6 +49,18 @@ pub struct Seen {
     pub notes: Vec<String>,
 }
 
+/// A peer's complete answer, from mock data.
+pub fn answer(data: &Value) -> Result<PeerAnswer, PeerError> {
+    Ok(PeerAnswer {
+        data: Some(data.to_string()),
+        complete: true,
+        notes: Vec::new(),
+        call_id: "00000000-0000-7000-8000-000000000001".to_owned(),
+        origin: Origin::Mock,
+        as_of: "2026-06-15T09:00:00Z".to_owned(),
+    })
+}
+
 /// A reply without headers.
 pub fn reply(status: u16, body: &str) -> Result<Reply, Refusal> {
     Ok(Reply { status, body: body.as_bytes().to_vec(), ..Reply::default() })
@@ -55,6 +72,8 @@ impl Fake {
         let host = Host {
             upstream: Rc::new(upstream),
             directory: Rc::new(|_| vec![Err(Refusal::Unreachable)]),
+            peers: Rc::new(|_| Err(PeerError::Refused(Refusal::NotGranted))),
+            keeper: Rc::new(|_| Ok(())),
             seen: Rc::default(),
             now: Duration::from_secs(1_785_000_000),
         };
@@ -72,6 +91,27 @@ impl Fake {
     #[must_use]
     pub fn directory(mut self, answer: impl Fn(&RawSearch) -> Vec<Result<RawPage, Refusal>> + 'static) -> Self {
         self.host.directory = Rc::new(answer);
+        self
+    }
+
+    /// Other shards' tools. Without, none may be called.
+    #[must_use]
+    pub fn peers(mut self, answer: impl Fn(&PeerCall) -> Result<PeerAnswer, PeerError> + 'static) -> Self {
+        self.host.peers = Rc::new(answer);
+        self
+    }
+
+    /// Which reports the host keeps. Without, it keeps all of them.
+    #[must_use]
+    pub fn keeper(mut self, judge: impl Fn(&Artifact) -> Result<(), Refusal> + 'static) -> Self {
+        self.host.keeper = Rc::new(judge);
+        self
+    }
+
+    /// The moment at which the guest's clock stands, since 1970.
+    #[must_use]
+    pub fn now(mut self, now: Duration) -> Self {
+        self.host.now = now;
         self
     }
 
@@ -129,6 +169,16 @@ impl Fake {
         self.host.seen.borrow().searched.clone()
     }
 
+    /// The peers called, in order.
+    pub fn called(&self) -> Vec<PeerCall> {
+        self.host.seen.borrow().called.clone()
+    }
+
+    /// The reports kept, in order.
+    pub fn kept(&self) -> Vec<Artifact> {
+        self.host.seen.borrow().kept.clone()
+    }
+
     /// What was logged, in order.
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.host.seen.borrow().logged.clone()
@@ -144,6 +194,8 @@ impl Fake {
 struct Crossings {
     sent: Vec<RawRequest>,
     searched: Vec<RawSearch>,
+    called: Vec<PeerCall>,
+    kept: Vec<Artifact>,
     logged: Vec<(Level, String)>,
     progressed: Vec<(f64, Option<f64>)>,
 }
@@ -152,6 +204,8 @@ struct Crossings {
 pub(crate) struct Host {
     upstream: Rc<Upstream>,
     directory: Rc<Directory>,
+    peers: Rc<Peers>,
+    keeper: Rc<Keeper>,
     seen: Rc<RefCell<Crossings>>,
     now: Duration,
 }
@@ -167,6 +221,29 @@ impl Host {
         Ok(Pages((self.directory)(search).into()))
     }
 
+    pub(crate) fn peers(&self, calls: &[PeerCall]) -> Vec<Result<PeerAnswer, PeerError>> {
+        self.seen.borrow_mut().called.extend_from_slice(calls);
+        calls.iter().map(|call| (self.peers)(call)).collect()
+    }
+
+    pub(crate) fn put(&self, artifact: &Artifact) -> Result<String, Refusal> {
+        (self.keeper)(artifact)?;
+        let kept = &mut self.seen.borrow_mut().kept;
+        kept.push(artifact.clone());
+        Ok(uri(kept.len() - 1, &artifact.name))
+    }
+
+    pub(crate) fn latest(&self, name_prefix: &str, media_type: &str) -> Result<Option<Kept>, Refusal> {
+        let kept = &self.seen.borrow().kept;
+        let fits = |(_, one): &(usize, &Artifact)| one.name.starts_with(name_prefix) && one.media_type == media_type;
+        let newest = kept.iter().enumerate().rev().find(fits);
+        Ok(newest.map(|(index, one)| Kept {
+            uri: uri(index, &one.name),
+            name: one.name.clone(),
+            data: one.data.clone(),
+        }))
+    }
+
     pub(crate) fn progress(&self, done: f64, total: Option<f64>, _message: Option<&str>) {
         self.seen.borrow_mut().progressed.push((done, total));
     }
@@ -178,6 +255,10 @@ impl Host {
     pub(crate) fn now(&self) -> Duration {
         self.now
     }
+}
+
+fn uri(index: usize, name: &str) -> String {
+    format!("nexus://artifacts/test/{name}/{}", index + 1)
 }
 
 /// The pages of a search that are still to come.

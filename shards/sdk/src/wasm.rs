@@ -6,9 +6,12 @@
 
 use std::time::Duration;
 
-use self::nexus::shard::{directory, egress, log, progress, types};
+use self::nexus::shard::{artifacts, directory, egress, log, peers, progress, types};
 use crate::directory::{Node, RawEntry, RawPage, RawSearch, Scope};
-use crate::{Call, Level, RawRequest, Refusal, Reply, Resumed};
+use crate::{
+    Artifact, Call, Kept, Level, Origin, PeerAnswer, PeerCall, PeerError, RawRequest, Refusal, Reply, Resumed,
+    ToolError,
+};
 
 wit_bindgen::generate!({
     inline: "
@@ -60,6 +63,25 @@ impl Host {
         pages.map(Pages).map_err(refusal)
     }
 
+    pub(crate) fn peers(&self, calls: &[PeerCall]) -> Vec<Result<PeerAnswer, PeerError>> {
+        let calls: Vec<_> = calls.iter().map(peer_call).collect();
+        peers::call_all(&calls).into_iter().map(peer_answer).collect()
+    }
+
+    pub(crate) fn put(&self, artifact: &Artifact) -> Result<String, Refusal> {
+        artifacts::put(&artifacts::Artifact {
+            name: artifact.name.clone(),
+            media_type: artifact.media_type.clone(),
+            data: artifact.data.clone(),
+        })
+        .map_err(refusal)
+    }
+
+    pub(crate) fn latest(&self, name_prefix: &str, media_type: &str) -> Result<Option<Kept>, Refusal> {
+        let kept = artifacts::latest(name_prefix, media_type).map_err(refusal)?;
+        Ok(kept.map(|kept| Kept { uri: kept.uri, name: kept.name, data: kept.data }))
+    }
+
     pub(crate) fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
         progress::report(done, total, message);
     }
@@ -72,6 +94,29 @@ impl Host {
         let now = wasi::clocks::wall_clock::now();
         Duration::new(now.seconds, now.nanoseconds)
     }
+}
+
+fn peer_call(call: &PeerCall) -> peers::PeerCall {
+    peers::PeerCall { tool: call.tool.clone(), arguments: call.arguments.to_string() }
+}
+
+fn peer_answer(answer: Result<peers::Answer, peers::PeerError>) -> Result<PeerAnswer, PeerError> {
+    let answer = answer.map_err(|error| match error {
+        peers::PeerError::Refusal(code) => PeerError::Refused(refusal(code)),
+        peers::PeerError::Tool(error) => PeerError::Tool(match error {
+            types::ToolError::InvalidArguments(text) => ToolError::InvalidArguments(text),
+            types::ToolError::NotFound(text) => ToolError::NotFound(text),
+            types::ToolError::Upstream(text) => ToolError::Upstream(text),
+            types::ToolError::Refused(text) => ToolError::Refused(text),
+            types::ToolError::Internal(text) => ToolError::Internal(text),
+        }),
+    })?;
+    let peers::Answer { output, call_id, source, as_of } = answer;
+    let origin = match source {
+        peers::Source::Live => Origin::Live,
+        peers::Source::Mock => Origin::Mock,
+    };
+    Ok(PeerAnswer { data: output.data, complete: output.complete, notes: output.notes, call_id, origin, as_of })
 }
 
 /// A search that the host has begun.

@@ -23,7 +23,7 @@ wasmtime::component::bindgen!({
 pub(in crate::shard) use self::Shard as Guest;
 pub(in crate::shard) use self::ShardPre as GuestPre;
 use self::exports::nexus::shard::tools as wit;
-pub(super) use self::nexus::shard::{directory, egress, log, progress, types};
+pub(super) use self::nexus::shard::{artifacts, directory, egress, log, peers, progress, types};
 
 /// The tools of a fresh instance, checked. One that is not well made keeps the whole shard out: half a shard is a
 /// surprise to whoever approved all of it.
@@ -134,6 +134,27 @@ fn content(from: wit::Content) -> Content {
                 wit::Body::Blob(blob) => Body::Blob(blob),
             },
         },
+    }
+}
+
+/// The other way, for what a peer returned.
+pub(super) fn wit_content(from: Content) -> wit::Content {
+    let media = |media: Media| wit::Media { data: media.data, media_type: media.media_type };
+    match from {
+        Content::Text(text) => wit::Content::Text(text),
+        Content::Image(image) => wit::Content::Image(media(image)),
+        Content::Audio(audio) => wit::Content::Audio(media(audio)),
+        Content::Link { uri, name, description, media_type } => {
+            wit::Content::Link(wit::Link { uri, name, description, media_type })
+        }
+        Content::Embedded { uri, media_type, body } => wit::Content::Embedded(wit::Embedded {
+            uri,
+            media_type,
+            body: match body {
+                Body::Text(text) => wit::Body::Text(text),
+                Body::Blob(blob) => wit::Body::Blob(blob),
+            },
+        }),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The only room that knows WIT. Everything a guest may call is here, one file per interface, and each ends in the door
 //! or in a limit of its own. Which of it is linked depends on the manifest: see `link`.
 
+mod artifacts;
 mod contract;
 mod directory;
 mod documents;
 mod egress;
 mod http;
 mod log;
+mod peers;
 mod progress;
 mod stdio;
 
@@ -36,5 +38,7 @@ pub(super) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
     match capability {
         Capability::Egress => contract::egress::add_to_linker::<_, HasSelf<State>>(linker, |state| state),
         Capability::Directory => contract::directory::add_to_linker::<_, HasSelf<State>>(linker, |state| state),
+        Capability::Peers => contract::peers::add_to_linker::<_, HasSelf<State>>(linker, |state| state),
+        Capability::Artifacts => contract::artifacts::add_to_linker::<_, HasSelf<State>>(linker, |state| state),
     }
 }
