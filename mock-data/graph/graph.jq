@@ -310,7 +310,8 @@ def autopilot_devices: endpoint(intune_permitted("windowsAutopilotDeviceIdentiti
 
 # More of everything, for tests of size -----------------------------------------------------------------------------------
 
-# One in seven is disabled, one in five is not synced, one in eleven has no mail.
+# One in seven is disabled, one in five is not synced, one in eleven has no mail. One in 13 has never signed in, one in 17 not
+# for months, and one in three has an application that signs in for them after they did.
 def generated_user: . as $n
   | (("000000" + ($n | tostring))[-6:]) as $digits
   | "generated.\($digits)@nexus.corp" as $upn
@@ -321,12 +322,18 @@ def generated_user: . as $n
       displayName: "Generated \($digits)", givenName: "Generated", surname: $digits,
       employeeId: "EMP-\(100000 + $n)",
       userPrincipalName: $upn, mail: (if $n % 11 == 0 then null else $upn end), mailNickname: "generated\($digits)",
-      businessPhones: [], identities: [], imAddresses: [], proxyAddresses: [], onPremisesImmutableId: null
+      businessPhones: [], identities: [], imAddresses: [], proxyAddresses: [], onPremisesImmutableId: null,
+      signInActivity: (if $n % 13 == 0 then null else {
+        lastSignInDateTime: (if $n % 17 == 0 then "2026-01-12T08:30:00Z" else "2026-06-12T08:30:00Z" end),
+        lastSignInRequestId: "00000000-0000-4000-b000-000000\($digits)",
+        lastNonInteractiveSignInDateTime: (if $n % 17 != 0 and $n % 3 == 0 then "2026-06-15T06:00:00Z" else null end),
+        lastNonInteractiveSignInRequestId: (if $n % 17 != 0 and $n % 3 == 0 then "00000000-0000-4000-c000-000000\($digits)" else null end)
+      } end)
     } + if $synced then {
       onPremisesSyncEnabled: true,
       onPremisesSamAccountName: "generated\($digits)",
       onPremisesSecurityIdentifier: "S-1-5-21-2904186735-1387254960-3411802267-\(100000 + $n)",
-      onPremisesDistinguishedName: "CN=Generated \($digits),OU=Generated,OU=Users,DC=nexus,DC=corp",
+      onPremisesDistinguishedName: "CN=Generated \($digits),OU=Users,DC=nexus,DC=corp",
       onPremisesUserPrincipalName: $upn
     } else {
       onPremisesSyncEnabled: null, onPremisesSamAccountName: null, onPremisesSecurityIdentifier: null,

@@ -62,6 +62,10 @@ def condition($w; $at; $level):
 # A database may tell upper from lower case, and then finds less.
 def cased: if $tables.server.case_sensitive then . else ascii_downcase end;
 
+# A time in a condition is a number of seconds since 1970, and in the tables a text. All of these are in UTC, so that they stand
+# in order as texts. How a server reads a time that is written as text depends on its settings: that is no comparison here.
+def moment: todate | "\(.[:19]).000+0000";
+
 # The pattern of LIKE as a regular expression: % is any text, _ any character, [ab] and [^ab] one of some.
 def like: [scan("\\[\\^?[^\\]]+\\]|(?s:.)")
     | if . == "%" then ".*" elif . == "_" then "."
@@ -93,6 +97,7 @@ def checked($form): $tables.forms[$form] as $known
           | .labels = reduce range($labels | length) as $place ({}; .[$labels[$place]] = ($place | compared($node)))
         elif ($known.texts | index([$name])) and (.value | type) == "string" then
           if .compare == "LIKE" then .pattern = (.value | cased | like) else .value |= cased end
+        elif ($known.times | index([$name])) and (.value | type) == "number" and .compare != "LIKE" then .value |= (moment | cased)
         else error("the mock upstream does not compare \($name) so") end
     end;
 

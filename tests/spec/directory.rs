@@ -207,6 +207,7 @@ fn a_real_directory_tells_the_same_as_the_mock() {
         ("ad_get_group_members", json!({ "group_dn": "Human Resources" })),
         ("ad_get_group_members", json!({ "group_dn": "Domain Users" })),
         ("ad_get_disabled_accounts", json!({})),
+        ("ad_list_users", json!({})),
     ] {
         let (live, mock) = (live.call(tool, arguments.clone()), mock.call(tool, arguments.clone()));
         assert_eq!(live["isError"], false, "{tool} {arguments}: {live:#}");

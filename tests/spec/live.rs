@@ -42,8 +42,8 @@ const ALL_WELL: [&str; 3] = ["token 200", "egress 200", "call success"];
 /// The identity shard with another deadline than its manifest's.
 fn with_deadline(deadline: &str) -> Nexus {
     Nexus::new().with_shard_as(&shards().join("identity"), "identity", |manifest| {
-        assert!(manifest.contains("deadline = \"30s\""), "{manifest}");
-        manifest.replace("deadline = \"30s\"", &format!("deadline = \"{deadline}\""))
+        assert!(manifest.contains("deadline = \"120s\""), "{manifest}");
+        manifest.replace("deadline = \"120s\"", &format!("deadline = \"{deadline}\""))
     })
 }
 

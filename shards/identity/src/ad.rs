@@ -16,7 +16,7 @@ use nexus_shard::{Call, Output, ToolError};
 pub(crate) use accounts::{get_disabled_accounts, get_stale_accounts};
 pub(crate) use groups::{get_user_groups, list_groups};
 pub(crate) use members::get_group_members;
-pub(crate) use users::{get_user, get_user_by_email, search_users};
+pub(crate) use users::{get_user, get_user_by_email, list_users, search_users};
 
 /// The name of the manifest's `[[directory]]` tables.
 const SERVER: &str = "ad";

@@ -32,6 +32,7 @@ nexus_shard::shard! {
         ad::get_user,
         ad::get_user_by_email,
         ad::search_users,
+        ad::list_users,
         ad::list_groups,
         ad::get_user_groups,
         ad::get_group_members,

@@ -24,6 +24,7 @@ fn user(id: u32) -> Value {
         "createdDateTime": "2020-01-01T00:00:00Z",
         "onPremisesSyncEnabled": null,
         "onPremisesSamAccountName": null,
+        "onPremisesSecurityIdentifier": null,
         "assignedLicenses": [{ "skuId": ID, "disabledPlans": [] }],
     })
 }
@@ -167,9 +168,97 @@ fn a_user_is_told_as_it_is() {
             "created_at": "2020-01-01T00:00:00Z",
             "is_synced_from_ad": null,
             "ad_account_name": null,
+            "ad_object_sid": null,
             "license_sku_ids": [ID],
         })
     );
+}
+
+#[test]
+fn a_user_of_active_directory_is_told_with_what_joins_the_two() {
+    let row = with(user(1), "onPremisesSamAccountName", json!("alicej"));
+    let row = with(row, "onPremisesSecurityIdentifier", json!("S-1-5-21-1-2-3-1101"));
+    let row = with(row, "onPremisesSyncEnabled", json!(true));
+    let listed = call(&Fake::replies([page(std::slice::from_ref(&row))]), "entra_list_users", json!({})).unwrap();
+    let got = call(&Fake::replies([reply(200, &row.to_string())]), "entra_get_user", json!({ "user_id_or_upn": ID }));
+    for seen in [&listed.data["users"][0], &got.unwrap().data] {
+        assert_eq!((&seen["ad_account_name"], &seen["is_synced_from_ad"]), (&json!("alicej"), &json!(true)));
+        assert_eq!(seen["ad_object_sid"], "S-1-5-21-1-2-3-1101");
+    }
+}
+
+#[test]
+fn the_last_sign_in_is_the_later_of_two_and_null_is_never() {
+    let (early, late) = ("2026-06-01T00:00:00Z", "2026-06-02T10:00:00Z");
+    for (own, unattended, expected) in [
+        (json!(early), json!(late), json!(late)),
+        (json!(late), json!(early), json!(late)),
+        (json!(late), Value::Null, json!(late)),
+        (Value::Null, json!(late), json!(late)),
+        (json!("2026-06-02T12:00:00+02:00"), json!(early), json!(late)),
+        (json!("0001-01-01T00:00:00Z"), json!(early), json!(early)),
+        (json!("0001-01-01T00:00:00Z"), Value::Null, Value::Null),
+        (Value::Null, Value::Null, Value::Null),
+    ] {
+        let activity = json!({
+            "lastSignInDateTime": own, "lastSignInRequestId": ID, "lastNonInteractiveSignInDateTime": unattended,
+        });
+        let fake = Fake::replies([page(&[with(user(1), "signInActivity", activity)])]);
+        let seen = call(&fake, "entra_list_users", json!({ "include_sign_ins": true })).unwrap();
+        assert_eq!(seen.data["users"][0].get("last_sign_in_at"), Some(&expected), "{own} {unattended}");
+        assert!(seen.complete && seen.notes.is_empty());
+    }
+    // Graph leaves it out, or has null, for a user who never signed in.
+    for row in [user(1), with(user(1), "signInActivity", Value::Null), with(user(1), "signInActivity", json!({}))] {
+        let seen = call(&Fake::replies([page(&[row])]), "entra_list_users", json!({ "include_sign_ins": true }));
+        assert_eq!(seen.unwrap().data["users"][0].get("last_sign_in_at"), Some(&Value::Null));
+    }
+    for odd in [json!("SECRET"), json!({ "lastSignInDateTime": "SECRET" }), json!({ "lastSignInDateTime": 7 })] {
+        let fake = Fake::replies([page(&[with(user(1), "signInActivity", odd)])]);
+        let error = call(&fake, "entra_list_users", json!({ "include_sign_ins": true })).unwrap_err();
+        assert!(error.text().contains("at value[0].signInActivity"), "{error}");
+        assert!(!error.text().contains("SECRET"), "{error}");
+    }
+}
+
+#[test]
+fn sign_ins_that_were_not_asked_for_are_absent_and_not_null() {
+    for (tool, arguments) in [
+        ("entra_list_users", json!({})),
+        ("entra_list_users", json!({ "include_sign_ins": false })),
+        ("entra_get_user", json!({ "user_id_or_upn": ID })),
+    ] {
+        let row = with(user(1), "signInActivity", json!({ "lastSignInDateTime": "2026-06-01T00:00:00Z" }));
+        let fake = Fake::replies([if tool == "entra_get_user" { reply(200, &row.to_string()) } else { page(&[row]) }]);
+        let seen = call(&fake, tool, arguments).unwrap();
+        let user = seen.data.pointer("/users/0").unwrap_or(&seen.data);
+        assert_eq!((&user["display_name"], user.get("last_sign_in_at")), (&json!("Alice Johnson"), None), "{tool}");
+        assert!(!urls(&fake)[0].contains("signInActivity"), "{tool}");
+    }
+}
+
+#[test]
+fn users_with_sign_ins_come_in_smaller_pages_and_need_more() {
+    let fake = Fake::replies([page(&[])]);
+    call(&fake, "entra_list_users", json!({ "include_sign_ins": true, "limit": 20_000 })).unwrap();
+    assert!(urls(&fake)[0].ends_with("%2CsignInActivity&$top=500"), "{:?}", urls(&fake));
+    let fake = Fake::replies([page(&[])]);
+    call(&fake, "entra_list_users", json!({ "include_sign_ins": true, "limit": 10 })).unwrap();
+    assert!(urls(&fake)[0].ends_with("&$top=11"), "{:?}", urls(&fake));
+
+    // 20,000 users are 40 pages, and one more to know that they are all.
+    let full = |at: u32| linked(&(at..at + 500).map(user).collect::<Vec<_>>(), &format!("users?$skiptoken={at}"));
+    let fake = Fake::replies((0..40).map(|at| full(at * 500)).chain([page(&[])]));
+    let seen = call(&fake, "entra_list_users", json!({ "include_sign_ins": true, "limit": 20_000 })).unwrap();
+    assert_eq!(seen.data["users"].as_array().unwrap().len(), 20_000);
+    assert!(seen.complete, "{:?}", seen.notes);
+
+    let refused = Fake::replies([graph_error(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant")]);
+    let error = call(&refused, "entra_list_users", json!({ "include_sign_ins": true })).unwrap_err();
+    let ToolError::Refused(text) = error else { panic!("{error:?}") };
+    assert!(text.contains("AuditLog.Read.All and the tenant an Entra ID P1 or P2 licence"), "{text}");
+    let plain = call(&Fake::replies([graph_error(403, "x")]), "entra_list_users", json!({})).unwrap_err();
+    assert!(!plain.text().contains("AuditLog"), "{plain}");
 }
 
 #[test]
@@ -192,9 +281,16 @@ fn an_account_state_that_nobody_told_is_not_enabled() {
 
 #[test]
 fn a_field_that_was_asked_for_and_not_sent_is_an_error() {
-    for key in
-        ["id", "userPrincipalName", "displayName", "mail", "employeeId", "onPremisesSyncEnabled", "assignedLicenses"]
-    {
+    for key in [
+        "id",
+        "userPrincipalName",
+        "displayName",
+        "mail",
+        "employeeId",
+        "onPremisesSyncEnabled",
+        "onPremisesSecurityIdentifier",
+        "assignedLicenses",
+    ] {
         let error = call(&Fake::replies([page(&[user(1), without(user(2), key)])]), "entra_list_users", json!({}));
         let error = error.unwrap_err();
         assert_eq!(
@@ -388,7 +484,7 @@ fn a_policy_is_told_and_what_it_does_not_state_is_null() {
 #[test]
 fn the_definitions_say_the_limits_the_defaults_and_the_classes() {
     let names: Vec<_> = TOOLS.iter().map(|tool| tool.define().name).collect();
-    assert_eq!(names.len(), 16);
+    assert_eq!(names.len(), 17);
     for tool in TOOLS {
         let tool = tool.define();
         assert!(tool.name.starts_with("entra_") || tool.name.starts_with("ad_"));
@@ -405,6 +501,7 @@ fn the_definitions_say_the_limits_the_defaults_and_the_classes() {
         json!([limit["minimum"], limit["maximum"], limit["default"]])
     };
     assert_eq!(limit("entra_list_users"), json!([1, 20000, 100]));
+    assert_eq!(limit("ad_list_users"), json!([1, 20000, 1000]));
     assert_eq!(limit("entra_list_groups"), json!([1, 20000, 100]));
     assert_eq!(limit("entra_list_service_principals"), json!([1, 20000, 100]));
     assert_eq!(limit("entra_get_signin_logs"), json!([1, 5000, 50]));
@@ -413,5 +510,24 @@ fn the_definitions_say_the_limits_the_defaults_and_the_classes() {
     let properties = &get_user.output_schema.unwrap()["properties"];
     for field in ["display_name", "email", "user_principal_name", "employee_id", "ad_account_name"] {
         assert_eq!(properties[field]["x-nexus-class"], "person", "{field}");
+    }
+    let list_users = TOOLS.iter().find(|entry| entry.name() == "entra_list_users").unwrap().define();
+    assert_eq!(list_users.input_schema["properties"]["include_sign_ins"]["default"], false);
+    let row = &list_users.output_schema.unwrap()["properties"]["users"]["items"];
+    let required = row["required"].as_array().unwrap();
+    assert!(required.contains(&json!("ad_object_sid")) && !required.contains(&json!("last_sign_in_at")));
+    assert_eq!(row["properties"]["last_sign_in_at"]["type"], json!(["string", "null"]));
+
+    // One user alone is told with a telephone number.
+    let list_accounts = TOOLS.iter().find(|entry| entry.name() == "ad_list_users").unwrap().define();
+    let get_account = TOOLS.iter().find(|entry| entry.name() == "ad_get_user").unwrap().define();
+    let account = &list_accounts.output_schema.unwrap()["properties"]["users"]["items"];
+    let mut user = get_account.output_schema.unwrap();
+    assert_eq!(user["properties"].as_object_mut().unwrap().remove("phone").unwrap()["x-nexus-class"], "person");
+    assert_eq!(account["properties"], user["properties"]);
+    assert_eq!(account["additionalProperties"], false);
+    for field in ["username", "email", "first_name", "last_name", "office_location", "employee_id", "dn", "manager_dn"]
+    {
+        assert_eq!(account["properties"][field]["x-nexus-class"], "person", "{field}");
     }
 }

@@ -1,21 +1,36 @@
 //! People in Entra ID: all of them, or one.
 
-use nexus_shard::{Call, Output, Source, ToolError, arguments, data, nullable, odata, tool};
+use nexus_shard::{Call, Output, Source, ToolError, Utc, arguments, data, nullable, odata, tool};
 use serde::Deserialize;
 
 use crate::graph;
 
 /// Graph shows eleven fields unless asked for others; the account state is not among the eleven.
 const SELECT: &str = "id,displayName,userPrincipalName,mail,jobTitle,department,accountEnabled,employeeId,userType,\
-                      createdDateTime,onPremisesSyncEnabled,onPremisesSamAccountName,assignedLicenses";
+                      createdDateTime,onPremisesSyncEnabled,onPremisesSamAccountName,onPremisesSecurityIdentifier,\
+                      assignedLicenses";
 const PAGE: u32 = 999;
 const SOURCE: Source = graph::source("users", "the permission User.Read.All");
+
+/// Graph gives fewer users at once if it is asked for their sign-ins.
+const PAGE_WITH_SIGN_INS: u32 = 500;
+const WITH_SIGN_INS: Source = graph::source(
+    "users with their last sign-ins",
+    "the permissions User.Read.All and AuditLog.Read.All and the tenant an Entra ID P1 or P2 licence",
+);
+
+/// Seconds since 1970 at which the year 2 begins. Services behind Graph write "never" as `0001-01-01T00:00:00Z`.
+const YEAR_2: i64 = -62_104_060_800;
 
 #[arguments]
 pub(crate) struct ListUsers {
     /// How many users to return at most.
     #[field(range = 1..=20_000, default = 100)]
     limit: u32,
+    /// Whether to tell when each user last signed in. Takes about twice as many requests, and needs more than a plain list:
+    /// the Graph permission AuditLog.Read.All and an Entra ID P1 or P2 licence.
+    #[field(default = false)]
+    include_sign_ins: bool,
 }
 
 /// Users as Entra ID lists them.
@@ -57,18 +72,36 @@ pub(crate) struct User {
     /// The account's sAMAccountName in Active Directory, by which the two join.
     #[field(class = person)]
     ad_account_name: Option<String>,
+    /// The account's objectSid in Active Directory, `S-1-5-21-…`, by which the two join even where names differ.
+    ad_object_sid: Option<String>,
+    /// When somebody last tried to sign in as the user, or an application did for them, whether it succeeded or not, RFC
+    /// 3339 in UTC. Null: no sign-in is recorded. Absent, which says nothing, unless `entra_list_users` is asked for it by
+    /// `include_sign_ins`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sign_in_at: Option<Option<Utc>>,
     /// Product ids (GUIDs) of the assigned licences.
     license_sku_ids: Vec<String>,
 }
 
 /// Lists user accounts of Microsoft Entra ID with their account state, job, licences and their link to Active Directory.
 ///
-/// Follows all pages up to `limit`. The result says whether there are more. Needs the Graph permission User.Read.All.
+/// With `include_sign_ins` also when each user last signed in. Follows all pages up to `limit`. The result says whether
+/// there are more. Needs the Graph permission User.Read.All; sign-ins also AuditLog.Read.All and an Entra ID P1 or P2 licence.
 #[tool(name = "entra_list_users", title = "List Entra users", category = read)]
 pub(crate) fn list_users(arguments: ListUsers, call: &Call) -> Result<Output<UserList>, ToolError> {
-    let request = graph::get("users").query("$select", SELECT).query("$top", graph::top(arguments.limit, PAGE));
-    let rows = odata::pages::<Row>(call, request, graph::bounds(arguments.limit), |reply| SOURCE.explain(reply))?;
-    let output = rows.into_output("users", |rows| UserList { users: rows.into_iter().map(User::from).collect() });
+    let ListUsers { limit, include_sign_ins } = arguments;
+    let (select, page, source) = if include_sign_ins {
+        (format!("{SELECT},signInActivity"), PAGE_WITH_SIGN_INS, WITH_SIGN_INS)
+    } else {
+        (SELECT.to_owned(), PAGE, SOURCE)
+    };
+    let request = graph::get("users").query("$select", select).query("$top", graph::top(limit, page));
+    let rows = odata::pages::<Row>(call, request, graph::bounds(limit), |reply| source.explain(reply))?;
+    let user = |mut row: Row| {
+        let activity = row.sign_in_activity.take();
+        User { last_sign_in_at: include_sign_ins.then(|| activity.and_then(Activity::last)), ..User::from(row) }
+    };
+    let output = rows.into_output("users", |rows| UserList { users: rows.into_iter().map(user).collect() });
     let unknown = output.data().users.iter().filter(|user| user.is_enabled.is_none()).count();
     Ok(note_unknown(output, unknown))
 }
@@ -183,7 +216,26 @@ struct Row {
     on_premises_sync_enabled: Option<bool>,
     #[serde(deserialize_with = "nullable")]
     on_premises_sam_account_name: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    on_premises_security_identifier: Option<String>,
+    // Absent if it was not asked for, and absent or null for a user who never signed in.
+    sign_in_activity: Option<Activity>,
     assigned_licenses: Vec<License>,
+}
+
+/// When a user last signed in, and when an application last did so for them. Attempts that failed count.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Activity {
+    last_sign_in_date_time: Option<Utc>,
+    last_non_interactive_sign_in_date_time: Option<Utc>,
+}
+
+impl Activity {
+    fn last(self) -> Option<Utc> {
+        let both = [self.last_sign_in_date_time, self.last_non_interactive_sign_in_date_time];
+        both.into_iter().flatten().filter(|time| time.seconds_since_1970() >= YEAR_2).max()
+    }
 }
 
 #[derive(Deserialize)]
@@ -207,6 +259,8 @@ impl From<Row> for User {
             created_at: row.created_date_time,
             is_synced_from_ad: row.on_premises_sync_enabled,
             ad_account_name: row.on_premises_sam_account_name,
+            ad_object_sid: row.on_premises_security_identifier,
+            last_sign_in_at: None,
             license_sku_ids: row.assigned_licenses.into_iter().map(|license| license.sku_id).collect(),
         }
     }

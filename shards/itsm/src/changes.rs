@@ -1,16 +1,20 @@
-//! Changes: those in a status, or those not yet done.
+//! Changes: those in a status, created since a time, or not yet done.
 
-use nexus_shard::{Call, Output, Source, ToolError, Utc, ar, arguments, data, tool};
+use nexus_shard::{Call, Output, Source, ToolError, Utc, arguments, data, tool};
 use serde::Deserialize;
 
-use crate::entries::{self, Entry, Form};
+use crate::entries::{self, Entry, Form, Ticket};
 use crate::helix::{self, Told, Withheld};
 
 #[arguments]
 pub(crate) struct ListChanges {
     /// Only changes in this status, by its English label. Without it: the open ones, which are those before Completed;
-    /// Rejected is among them, for a rejected change can be taken up again.
+    /// Rejected is among them, for a rejected change can be taken up again. Or those in any status, if `created_since` is
+    /// given.
     status: Option<Status>,
+    /// Only changes submitted at or after this time, RFC 3339 with an offset: `2026-06-08T00:00:00Z`. Without `status` these
+    /// are in any status, closed ones among them.
+    created_since: Option<Utc>,
     /// How many changes to return at most.
     #[field(range = 1..=5_000, default = 50)]
     limit: u32,
@@ -94,16 +98,14 @@ pub(crate) struct Change {
 
 /// Lists change requests of BMC Helix ITSM, the highest number first.
 ///
-/// Without `status` these are the open ones: all that are not Completed, Closed or Cancelled. Follows all pages up to
-/// `limit`. The result says whether there are more. Needs the permission Infrastructure Change Viewer.
+/// Without `status` these are the open ones: all that are not Completed, Closed or Cancelled. With `created_since` and
+/// without `status` they are all that were submitted since then, in any status. Follows all pages up to `limit`. The result
+/// says whether there are more. Needs the permission Infrastructure Change Viewer.
 #[tool(name = "helix_list_changes", title = "List Helix changes", category = read)]
 pub(crate) fn list_changes(arguments: ListChanges, call: &Call) -> Result<Output<ChangeList>, ToolError> {
-    let status = ar::field("Change Request Status");
-    let condition = match arguments.status {
-        Some(asked) => status.eq(asked.label())?,
-        None => status.lt(Status::Completed.label())?,
-    };
-    let rows = entries::list::<Row>(call, &condition, arguments.limit)?;
+    let (asked, since) = (arguments.status.map(Status::label), arguments.created_since);
+    let condition = entries::status("Change Request Status", asked, Status::Completed.label(), since)?;
+    let rows = entries::tickets::<Row>(call, &condition, since, arguments.limit)?;
     let mut withheld = Withheld::default();
     let output = rows.into_output("changes", |rows| ChangeList {
         changes: rows.into_iter().map(|row| Change::new(row, &mut withheld)).collect(),
@@ -160,6 +162,12 @@ impl Entry for Row {
 
     fn number(&self) -> &str {
         &self.number
+    }
+}
+
+impl Ticket for Row {
+    fn submitted(&self) -> Utc {
+        self.submitted
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct SearchCmdb {
 #[arguments]
 pub(crate) struct ListCmdbAssets {
     /// How many configuration items to return at most.
-    #[field(range = 1..=5_000, default = 100)]
+    #[field(range = 1..=20_000, default = 100)]
     limit: u32,
 }
 

@@ -6,7 +6,7 @@
 use nexus_shard::ar::{self, Qualification};
 use nexus_shard::offset::{self, Page, Slice};
 use nexus_shard::rows::Rows;
-use nexus_shard::{Call, Request, Source, ToolError};
+use nexus_shard::{Call, Request, Source, ToolError, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -28,6 +28,9 @@ pub(crate) struct Form {
     pub(crate) fields: &'static [&'static str],
 }
 
+/// The field with the time of submission, in every form.
+const SUBMITTED: &str = "Submit Date";
+
 /// An entry as it comes: the fields of `FORM`.
 pub(crate) trait Entry: DeserializeOwned {
     const FORM: Form;
@@ -36,8 +39,14 @@ pub(crate) trait Entry: DeserializeOwned {
     fn number(&self) -> &str;
 }
 
+/// An entry that can be listed by the time of its submission.
+pub(crate) trait Ticket: Entry {
+    /// The value of the field `Submit Date`.
+    fn submitted(&self) -> Utc;
+}
+
 /// Entries that meet a condition, the highest number first.
-pub(crate) fn list<T: Entry>(call: &Call, condition: &Qualification, limit: u32) -> Result<Rows<T>, ToolError> {
+fn list<T: Entry>(call: &Call, condition: &Qualification, limit: u32) -> Result<Rows<T>, ToolError> {
     let ask = |slice: Slice| {
         let request = request::<T>(call, condition)?
             .query("sort", format!("{}.desc", T::FORM.number))
@@ -46,6 +55,43 @@ pub(crate) fn list<T: Entry>(call: &Call, condition: &Qualification, limit: u32)
         Ok(Page { rows: read::<T>(call, request)?, total: None })
     };
     offset::pages(call, helix::bounds(limit), 0, PAGE, T::number, |slice| helix::filled(slice, ask))
+}
+
+/// The status that tickets are to have: the one asked for; else one before `end`, unless a time is asked for, of which all
+/// are wanted.
+pub(crate) fn status(
+    field: &'static str,
+    asked: Option<&str>,
+    end: &str,
+    since: Option<Utc>,
+) -> Result<Qualification, ToolError> {
+    let status = ar::field(field);
+    let submitted = since.map(|since| ar::field(SUBMITTED).since(since));
+    match (asked, submitted) {
+        (Some(asked), Some(submitted)) => Ok(status.eq(asked)?.and(submitted)),
+        (Some(asked), None) => status.eq(asked),
+        (None, Some(submitted)) => Ok(submitted),
+        (None, None) => status.lt(end),
+    }
+}
+
+/// Tickets that meet a condition, the highest number first. `since` is part of the condition: an older one shows that the
+/// server reads a time in another way, and then the newer ones may be missing.
+pub(crate) fn tickets<T: Ticket>(
+    call: &Call,
+    condition: &Qualification,
+    since: Option<Utc>,
+    limit: u32,
+) -> Result<Rows<T>, ToolError> {
+    let rows = list::<T>(call, condition, limit)?;
+    if rows.rows.iter().any(|row| since.is_some_and(|since| row.submitted() < since)) {
+        return Err(ToolError::upstream(format!(
+            "{} answered with {} from before created_since; none are shown",
+            helix::UPSTREAM,
+            T::FORM.source.what
+        )));
+    }
+    Ok(rows)
 }
 
 /// The entry that has this number.

@@ -15,7 +15,7 @@ pub(crate) const UPSTREAM: &str = "BMC Helix";
 pub(crate) const CODE: &str = "/0/messageNumber";
 
 /// Pages of one call. Below the manifest's `egress-calls`, so that the bound is told as a bound and not as a refusal.
-const MAX_PAGES: usize = 110;
+const MAX_PAGES: usize = 420;
 
 /// "User is currently connected from another machine or incompatible session."
 const IN_USE: u64 = 9093;

@@ -1,16 +1,20 @@
-//! Incidents: those in a status or assigned to somebody, or one by its number.
+//! Incidents: those in a status, created since a time or assigned to somebody, or one by its number.
 
 use nexus_shard::ar::{self, Qualification};
 use nexus_shard::{Call, Output, Source, ToolError, Utc, arguments, data, tool};
 use serde::Deserialize;
 
-use crate::entries::{self, Entry, Form};
+use crate::entries::{self, Entry, Form, Ticket};
 use crate::helix::{self, Told, Withheld};
 
 #[arguments]
 pub(crate) struct ListIncidents {
-    /// Only incidents in this status, by its English label. Without it: the open ones, which are those before Resolved.
+    /// Only incidents in this status, by its English label. Without it: the open ones, which are those before Resolved; or
+    /// those in any status, if `created_since` is given.
     status: Option<Status>,
+    /// Only incidents submitted at or after this time, RFC 3339 with an offset: `2026-06-08T00:00:00Z`. Without `status`
+    /// these are in any status, closed ones among them.
+    created_since: Option<Utc>,
     /// Only incidents whose assignee's name holds this text: at most 64 characters, without quotes, `\`, `$` and the
     /// wildcards `%`, `_`, `[`, `]`, `^`. Whether case matters is up to the server's database.
     #[field(length = 1..=64, class = person)]
@@ -86,12 +90,13 @@ pub(crate) struct Incident {
 
 /// Lists incidents of BMC Helix ITSM, the highest number first.
 ///
-/// Without `status` these are the open ones: New, Assigned, In Progress and Pending. Follows all pages up to `limit`. The
-/// result says whether there are more. Needs the permission Incident Viewer.
+/// Without `status` these are the open ones: New, Assigned, In Progress and Pending. With `created_since` and without
+/// `status` they are all that were submitted since then, in any status. Follows all pages up to `limit`. The result says
+/// whether there are more. Needs the permission Incident Viewer.
 #[tool(name = "helix_list_incidents", title = "List Helix incidents", category = read)]
 pub(crate) fn list_incidents(arguments: ListIncidents, call: &Call) -> Result<Output<IncidentList>, ToolError> {
     let condition = condition(&arguments)?;
-    let rows = entries::list::<Row>(call, &condition, arguments.limit)?;
+    let rows = entries::tickets::<Row>(call, &condition, arguments.created_since, arguments.limit)?;
     let mut withheld = Withheld::default();
     let output = rows.into_output("incidents", |rows| IncidentList {
         incidents: rows.into_iter().map(|row| Incident::new(row, &mut withheld)).collect(),
@@ -100,10 +105,8 @@ pub(crate) fn list_incidents(arguments: ListIncidents, call: &Call) -> Result<Ou
 }
 
 fn condition(arguments: &ListIncidents) -> Result<Qualification, ToolError> {
-    let status = match arguments.status {
-        Some(status) => ar::field("Status").eq(status.label())?,
-        None => ar::field("Status").lt(Status::Resolved.label())?,
-    };
+    let asked = arguments.status.map(Status::label);
+    let status = entries::status("Status", asked, Status::Resolved.label(), arguments.created_since)?;
     match &arguments.assignee {
         Some(name) => Ok(status.and(ar::field("Assignee").contains(name)?)),
         None => Ok(status),
@@ -186,6 +189,12 @@ impl Entry for Row {
 
     fn number(&self) -> &str {
         &self.number
+    }
+}
+
+impl Ticket for Row {
+    fn submitted(&self) -> Utc {
+        self.submitted
     }
 }
 

@@ -457,6 +457,89 @@ fn open_is_before_resolved_and_a_status_is_one_of_the_vendors() {
 }
 
 #[test]
+fn since_a_time_means_in_any_status_unless_one_is_asked_for() {
+    const SINCE: &str = "2026-06-08T00:00:00Z";
+    let condition = |tool: &str, arguments: Value| {
+        let fake = fake([entries(&[])]);
+        call(&fake, tool, arguments).map(|_| queries(&fake).remove(0).split('&').next().unwrap().to_owned())
+    };
+    for (tool, arguments, expected) in [
+        ("helix_list_incidents", json!({ "created_since": SINCE }), "q='Submit Date' >= 1780876800"),
+        (
+            "helix_list_incidents",
+            json!({ "created_since": "2026-06-08T02:00:00.25+02:00" }),
+            "q='Submit Date' >= 1780876801",
+        ),
+        ("helix_list_incidents", json!({ "created_since": null }), "q='Status' < \"Resolved\""),
+        (
+            "helix_list_incidents",
+            json!({ "created_since": SINCE, "status": "Closed" }),
+            "q='Status' = \"Closed\" AND 'Submit Date' >= 1780876800",
+        ),
+        (
+            "helix_list_incidents",
+            json!({ "created_since": SINCE, "assignee": "Frank" }),
+            "q='Submit Date' >= 1780876800 AND 'Assignee' LIKE \"%Frank%\"",
+        ),
+        (
+            "helix_list_incidents",
+            json!({ "created_since": SINCE, "assignee": "Frank", "status": "New" }),
+            "q='Status' = \"New\" AND 'Submit Date' >= 1780876800 AND 'Assignee' LIKE \"%Frank%\"",
+        ),
+        ("helix_list_changes", json!({ "created_since": SINCE }), "q='Submit Date' >= 1780876800"),
+        (
+            "helix_list_changes",
+            json!({ "created_since": SINCE, "status": "Closed" }),
+            "q='Change Request Status' = \"Closed\" AND 'Submit Date' >= 1780876800",
+        ),
+    ] {
+        assert_eq!(condition(tool, arguments.clone()).unwrap(), expected, "{tool} {arguments}");
+    }
+    for tool in ["helix_list_incidents", "helix_list_changes"] {
+        for time in [
+            "",
+            "yesterday",
+            "2026-06-08",
+            "2026-06-08T00:00:00",
+            "2026-06-08 00:00:00",
+            "06/08/2026 12:00:00 AM",
+            "1780876800",
+            "2026-06-31T00:00:00Z",
+            "2026-06-08T00:00:00Z OR 1 = 1",
+            "2026-06-08T00:00:00Z\" OR 'Status' != \"x",
+            "$TIMESTAMP$",
+            "2026-06-08T00:00:00Z\n",
+        ] {
+            let error = condition(tool, json!({ "created_since": time })).unwrap_err();
+            assert!(matches!(error, ToolError::InvalidArguments(_)), "{tool} {time:?}: {error:?}");
+        }
+        let error = condition(tool, json!({ "created_since": 1_780_876_800 })).unwrap_err();
+        assert!(matches!(error, ToolError::InvalidArguments(_)), "{tool}: {error:?}");
+    }
+}
+
+#[test]
+fn a_server_that_reads_the_time_in_another_way_is_not_believed() {
+    for (tool, list, row, submitted) in [
+        ("helix_list_incidents", "incidents", incident(1), "2026-06-09T13:27:55Z"),
+        ("helix_list_changes", "changes", change(), "2026-06-08T09:41:23Z"),
+    ] {
+        let ask = |since: &str| {
+            let fake = fake([entries(std::slice::from_ref(&row)), entries(&[])]);
+            call(&fake, tool, json!({ "created_since": since }))
+        };
+        let seen = ask(submitted).unwrap();
+        assert_eq!(seen.data[list].as_array().unwrap().len(), 1, "{tool}");
+        assert!(seen.complete, "{tool}");
+        let later = submitted.replace('Z', ".5Z");
+        for since in [later.as_str(), "2026-06-15T00:00:00Z", "2027-01-01T00:00:00Z"] {
+            let error = ask(since).unwrap_err();
+            assert!(matches!(&error, ToolError::Upstream(text) if text.contains("before created_since")), "{error:?}");
+        }
+    }
+}
+
+#[test]
 fn the_labels_sent_are_those_of_the_schema() {
     let labels = |tool: &str| {
         let definition = TOOLS.iter().find(|entry| entry.name() == tool).unwrap().define();
@@ -658,6 +741,31 @@ fn the_count_of_the_cmdb_proves_the_end_or_an_empty_page_does() {
 }
 
 #[test]
+fn twenty_thousand_configuration_items_are_read_and_twice_if_they_must_be() {
+    let server = |count: u32, restless: bool| {
+        let asked = std::cell::Cell::new(0);
+        Fake::answering(move |request| {
+            let (_, offset) = request.url.split_once("&offset=").expect("paged");
+            let offset: u32 = offset.split('&').next().unwrap().parse().unwrap();
+            asked.set(asked.get() + 1);
+            // Near the end of the first reading one is added.
+            let count = if restless && asked.get() < 200 { count - 1 } else { count };
+            let rows: Vec<Value> = (offset..count.min(offset + 100)).map(computer).collect();
+            instances(&rows, count.into())
+        })
+        .setting("HELIX_HOST", HOST)
+    };
+    for (count, restless, complete) in [(20_000, false, true), (20_050, true, false)] {
+        let server = server(count, restless);
+        let seen = call(&server, "helix_list_cmdb_assets", json!({ "limit": 20_000 })).unwrap();
+        assert_eq!(seen.data["assets"].as_array().unwrap().len(), 20_000);
+        assert_eq!((seen.complete, &seen.data["total"]), (complete, &json!(count)), "{:?}", seen.notes);
+        // Less than the manifest's `egress-calls`.
+        assert!(MANIFEST.contains("egress-calls = 448") && server.sent().len() < 448, "{}", server.sent().len());
+    }
+}
+
+#[test]
 fn a_search_tells_that_there_are_more_than_a_hundred() {
     let rows: Vec<Value> = (0..100).map(computer).collect();
     let seen = call(&fake([instances(&rows, 101)]), "helix_search_cmdb", json!({ "ci_name": "LAPTOP" })).unwrap();
@@ -721,11 +829,15 @@ fn the_definitions_say_the_limits_the_defaults_and_the_classes() {
     };
     assert_eq!(limit("helix_list_incidents"), json!([1, 5000, 50]));
     assert_eq!(limit("helix_list_changes"), json!([1, 5000, 50]));
-    assert_eq!(limit("helix_list_cmdb_assets"), json!([1, 5000, 100]));
+    assert_eq!(limit("helix_list_cmdb_assets"), json!([1, 20000, 100]));
     let pattern = |tool: &str, key: &str| define(tool).input_schema["properties"][key]["pattern"].clone();
     assert_eq!(pattern("helix_get_incident", "incident_id"), "^INC[0-9]{6,15}$");
     assert_eq!(pattern("helix_get_problem", "problem_id"), "^PBI[0-9]{6,15}$");
     assert_eq!(define("helix_list_incidents").input_schema["properties"]["assignee"]["x-nexus-class"], "person");
+    for tool in ["helix_list_incidents", "helix_list_changes"] {
+        let since = &define(tool).input_schema["properties"]["created_since"];
+        assert_eq!(since["format"], "date-time", "{tool}: {since}");
+    }
     let output = define("helix_get_incident").output_schema.unwrap();
     for field in ["summary", "assigned_to"] {
         assert_eq!(output["properties"][field]["x-nexus-class"], "person", "{field}");

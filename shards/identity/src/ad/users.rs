@@ -1,11 +1,12 @@
-//! Users of Active Directory: one, by account name or mail address, or those that fit a text.
+//! Users of Active Directory: one, by account name or mail address, those that fit a text, or all.
 
-use nexus_shard::directory::{Entry, Filter, Matches};
+use nexus_shard::directory::{Entry, Filter, Matches, Search};
 use nexus_shard::{Call, Output, ToolError, Utc, arguments, data, tool};
 
 use super::{Control, Directory, is_user, note_unknown, required, text};
 
-const USER: &[&str] = &[
+/// What is told of an account among all: everything but the telephone number.
+const ACCOUNT: &[&str] = &[
     "sAMAccountName",
     "userPrincipalName",
     "mail",
@@ -20,17 +21,28 @@ const USER: &[&str] = &[
     "lastLogonTimestamp",
     "accountExpires",
     "whenCreated",
-    "telephoneNumber",
     "physicalDeliveryOfficeName",
     "objectGUID",
     "objectSid",
 ];
 
+const PHONE: &str = "telephoneNumber";
+
 const SUMMARY: &[&str] = &["sAMAccountName", "displayName", "mail", "department", "title", "userAccountControl"];
+
+/// A user account of Active Directory, with how to reach the person.
+#[data]
+pub(crate) struct User {
+    #[serde(flatten)]
+    account: Account,
+    /// Telephone number, as the directory has it.
+    #[field(class = person)]
+    phone: Option<String>,
+}
 
 /// A user account of Active Directory.
 #[data]
-pub(crate) struct User {
+pub(crate) struct Account {
     /// Account name: sAMAccountName, unique in its domain.
     #[field(class = person)]
     username: String,
@@ -56,9 +68,6 @@ pub(crate) struct User {
     /// Office.
     #[field(class = person)]
     office_location: Option<String>,
-    /// Telephone number, as the directory has it.
-    #[field(class = person)]
-    phone: Option<String>,
     /// Employee number, as the directory has it.
     #[field(class = person)]
     employee_id: Option<String>,
@@ -85,7 +94,7 @@ pub(crate) struct User {
     object_sid: Option<String>,
 }
 
-impl User {
+impl Account {
     fn read(entry: &Entry) -> Result<Self, ToolError> {
         let control = Control::of(entry)?;
         Ok(Self {
@@ -98,7 +107,6 @@ impl User {
             job_title: text(entry, "title")?,
             department: text(entry, "department")?,
             office_location: text(entry, "physicalDeliveryOfficeName")?,
-            phone: text(entry, "telephoneNumber")?,
             employee_id: text(entry, "employeeID")?,
             dn: entry.dn().to_owned(),
             manager_dn: text(entry, "manager")?,
@@ -128,7 +136,7 @@ pub(crate) struct GetUser {
 pub(crate) fn get_user(arguments: GetUser, call: &Call) -> Result<Output<User>, ToolError> {
     let mut directory = Directory::of(call)?;
     let named = Filter::equal("sAMAccountName", arguments.sam_account_name);
-    match directory.one(&directory.search(Filter::all([is_user(), named]), USER))? {
+    match directory.one(&user(&directory, named))? {
         Matches::One(entry) => one(&entry),
         Matches::None => Err(ToolError::not_found("Active Directory shows no user with this account name")),
         Matches::Several => Err(ToolError::invalid_arguments(
@@ -159,10 +167,10 @@ pub(crate) fn get_user_by_email(arguments: GetUserByEmail, call: &Call) -> Resul
     // `smtp:` fits the main address too, which is written `SMTP:`: the attribute is compared in any case.
     let addressed =
         Filter::any([Filter::equal("mail", email), Filter::equal("proxyAddresses", format!("smtp:{email}"))]);
-    match directory.one(&directory.search(Filter::all([is_user(), addressed]), USER))? {
+    match directory.one(&user(&directory, addressed))? {
         Matches::One(entry) => {
             let output = one(&entry)?;
-            let own = output.data().email.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(email));
+            let own = output.data().account.email.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(email));
             Ok(if own { output } else { output.note("found by an address that is not the account's own (mail)") })
         }
         Matches::None => Err(ToolError::not_found("Active Directory shows no user with this mail address")),
@@ -178,10 +186,42 @@ fn is_address(text: &str) -> bool {
     parts.is_some_and(|(name, domain)| [name, domain].iter().all(|part| !part.is_empty() && !part.contains(odd)))
 }
 
+/// One user with all that is told of a person.
+fn user(directory: &Directory<'_>, filter: Filter) -> Search {
+    directory.search(Filter::all([is_user(), filter]), &[ACCOUNT, &[PHONE]].concat())
+}
+
 fn one(entry: &Entry) -> Result<Output<User>, ToolError> {
-    let user = User::read(entry)?;
-    let state = user.is_enabled;
+    let user = User { account: Account::read(entry)?, phone: text(entry, PHONE)? };
+    let state = user.account.is_enabled;
     Ok(note_unknown(Output::new(user), [state]))
+}
+
+#[arguments]
+pub(crate) struct ListUsers {
+    /// How many users to return at most.
+    #[field(range = 1..=20_000, default = 1_000)]
+    limit: u32,
+}
+
+/// User accounts of Active Directory.
+#[data]
+pub(crate) struct AccountList {
+    /// The users, in no particular order.
+    users: Vec<Account>,
+}
+
+/// Lists all user accounts of Active Directory, enabled or not, with state, job, manager and last logon.
+///
+/// Computers and contacts are not among them. The result says whether there are more than `limit`.
+#[tool(name = "ad_list_users", title = "List AD users", category = read)]
+pub(crate) fn list_users(arguments: ListUsers, call: &Call) -> Result<Output<AccountList>, ToolError> {
+    let mut directory = Directory::of(call)?;
+    let search = directory.search(is_user(), ACCOUNT);
+    let found = directory.list(&search, arguments.limit as usize, |entry| Account::read(&entry))?;
+    let output = found.into_output("users", |users| AccountList { users });
+    let states: Vec<_> = output.data().users.iter().map(|user| user.is_enabled).collect();
+    Ok(note_unknown(output, states))
 }
 
 #[arguments]

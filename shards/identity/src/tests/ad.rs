@@ -12,8 +12,9 @@ use super::{ToolError, call};
 use world::{BASE, World, dn_of_group, enabled, group, sid, user};
 
 /// The smallest arguments of each tool that lists, and what its lists are called in the result.
-const LISTS: [(&str, &str, &[&str]); 4] = [
+const LISTS: [(&str, &str, &[&str]); 5] = [
     ("ad_search_users", r#"{"query":"al"}"#, &["users"]),
+    ("ad_list_users", "{}", &["users"]),
     ("ad_list_groups", "{}", &["groups"]),
     ("ad_get_disabled_accounts", "{}", &["accounts"]),
     ("ad_get_stale_accounts", "{}", &["stale", "never_logged_on"]),
@@ -102,6 +103,49 @@ fn a_user_is_told_in_full() {
             "object_sid": "S-1-5-21-2904186735-1387254960-3411802267-1101",
         })
     );
+}
+
+#[test]
+fn all_users_are_told_enabled_or_not_and_without_their_telephones() {
+    let other = |name: &str, category: &str, classes: &[&str]| {
+        RawEntry::new(&format!("CN={name},{BASE}"))
+            .with("objectCategory", [category])
+            .with("objectClass", classes.iter().copied())
+            .with("sAMAccountName", [name])
+            .with("userAccountControl", ["512"])
+    };
+    let world = || {
+        World::new([
+            enabled("a", 1).with("telephoneNumber", ["+1 555 0100"]).with("physicalDeliveryOfficeName", ["Dallas"]),
+            user("b", "b", 2).with("userAccountControl", ["66050"]),
+            // Contacts are persons, and computers are users.
+            other("contact", "person", &["contact"]),
+            other("pc$", "computer", &["user", "computer"]),
+        ])
+    };
+    let seen = ask(world(), "ad_list_users", json!({})).unwrap();
+    assert_eq!(names(&seen.data["users"], "username"), ["a", "b"]);
+    assert!(seen.complete && seen.notes.is_empty(), "{:?}", seen.notes);
+    let [a, b] = seen.data["users"].as_array().unwrap().as_slice() else { panic!("{:#}", seen.data) };
+    assert_eq!((&a["is_enabled"], &a["password_never_expires"]), (&json!(true), &json!(false)));
+    assert_eq!((&b["is_enabled"], &b["password_never_expires"]), (&json!(false), &json!(true)));
+    assert_eq!(a["office_location"], "Dallas");
+    assert_eq!(b["object_sid"], "S-1-5-21-2904186735-1387254960-3411802267-2");
+
+    // Field by field what is told of one user, but for how to call.
+    let mut one = ask(world(), "ad_get_user", json!({ "sam_account_name": "a" })).unwrap().data;
+    assert_eq!(one.as_object_mut().unwrap().remove("phone"), Some(json!("+1 555 0100")));
+    assert_eq!(*a, one);
+    let fake = world().fake();
+    call(&fake, "ad_list_users", json!({})).unwrap();
+    assert!(!fake.searched()[0].attributes.contains(&"telephoneNumber".to_owned()));
+
+    let seen = ask(world(), "ad_list_users", json!({ "limit": 1 })).unwrap();
+    assert_eq!(seen.data["users"].as_array().unwrap().len(), 1);
+    assert!(!seen.complete && seen.notes[0].contains("more users: only the first 1"), "{:?}", seen.notes);
+    let seen = ask(World::new([user("x", "x", 1)]), "ad_list_users", json!({})).unwrap();
+    assert_eq!(seen.data["users"][0]["is_enabled"], Value::Null);
+    assert!(!seen.complete && seen.notes[0].contains("is_enabled is unknown (null) for 1"), "{:?}", seen.notes);
 }
 
 #[test]
