@@ -19,6 +19,7 @@ mod cli;
 mod conformance;
 mod contained;
 mod directory;
+mod drift;
 mod door;
 mod guests;
 mod health;
