@@ -7,6 +7,7 @@ mod answer;
 mod artifacts;
 mod documents;
 mod health;
+mod own;
 mod peers;
 mod who;
 
@@ -100,8 +101,8 @@ impl Host {
 
     /// A call of a peer is under way as long as its caller is.
     async fn call_within(self: &Arc<Self>, asked: Asked) -> Answer {
-        if asked.tool == health::NAME {
-            return self.health(asked).await;
+        if let Some(own) = own::Own::named(&asked.tool) {
+            return self.own(own, asked).await;
         }
         let Some(route) = self.router.route(&asked.tool) else { return self.unknown(asked).await };
         let subject = Arc::new(self.subject(route, &asked));

@@ -259,3 +259,21 @@ fn a_folder_that_cannot_be_written_is_a_refusal_and_not_a_loss() {
     let log = nexus.call("relay_keep", json!({ "artifacts": [note("a.txt", "x")] })).ran.stderr;
     assert!(log.contains("report folder"), "{log}");
 }
+
+#[test]
+fn doctor_says_where_reports_are_kept_and_that_they_cannot_be() {
+    let told = |nexus: &Nexus| {
+        let ran = nexus.run(&["doctor", "--json"]);
+        let all: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+        let one = all.into_iter().find(|one| one["about"] == "reports").unwrap_or_else(|| panic!("{ran:#?}"));
+        (one["good"].as_bool().unwrap(), one["says"].as_str().unwrap().to_owned())
+    };
+    let nexus = nexus();
+    keep(&nexus, json!([note("a.txt", "x")]));
+    let (good, says) = told(&nexus);
+    assert!(good && says.contains("reports, 1 kept"), "{says}");
+    fs::remove_dir_all(nexus.path("reports")).unwrap();
+    fs::write(nexus.path("reports"), "a file").unwrap();
+    let (good, says) = told(&nexus);
+    assert!(!good && says.contains("is not a folder"), "{says}");
+}

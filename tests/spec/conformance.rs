@@ -198,7 +198,7 @@ fn the_python_sdk_sees_the_same_over_stdio_and_http_with_every_handshake() {
             assert!(seen["server"].is_null() || seen["server"] == "nexus", "{mode}");
             let names: Vec<_> =
                 seen["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-            assert!(names.is_sorted() && names.len() == 33, "{names:?}");
+            assert!(names.is_sorted() && names.len() == 35, "{names:?}");
             let results = seen["results"].as_array().unwrap();
             assert_eq!(results[0]["content"][0]["text"], "This is a simple text response for testing.");
             assert_eq!(results[1]["progress"], json!([[0.0, 100.0, null], [50.0, 100.0, null], [100.0, 100.0, null]]));

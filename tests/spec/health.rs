@@ -82,7 +82,7 @@ fn what_was_not_asked_is_not_well() {
 }
 
 #[test]
-fn it_is_listed_with_the_others_and_its_result_fits_its_schema() {
+fn the_hosts_own_tools_are_listed_with_the_others_and_their_results_fit_their_schemas() {
     let nexus = Nexus::whole();
     let server = nexus.serve();
     let client = server.client();
@@ -90,11 +90,14 @@ fn it_is_listed_with_the_others_and_its_result_fits_its_schema() {
     let tools = listed["tools"].as_array().unwrap();
     let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert!(names.is_sorted(), "{names:?}");
-    let tool = tools.iter().find(|tool| tool["name"] == "check_system_health").unwrap();
-    let result = client.call("check_system_health", json!({}));
-    let schema = jsonschema::validator_for(&tool["outputSchema"]).unwrap();
-    let problems: Vec<_> = schema.iter_errors(&result["structuredContent"]).map(|error| error.to_string()).collect();
-    assert!(problems.is_empty(), "{problems:#?}");
+    for name in ["check_system_health", "nexus_audit_recent", "nexus_audit_stats"] {
+        let tool = tools.iter().find(|tool| tool["name"] == name).unwrap();
+        let result = client.call(name, json!({}));
+        let schema = jsonschema::validator_for(&tool["outputSchema"]).unwrap();
+        let problems: Vec<_> =
+            schema.iter_errors(&result["structuredContent"]).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{name}: {problems:#?}");
+    }
     let refused = client.call("check_system_health", json!({ "systems": ["Workday"] }));
     assert_eq!(refused["isError"], true, "{refused:#}");
 }

@@ -31,6 +31,7 @@ mod loading;
 mod mcp;
 mod peers;
 mod policy_matrix;
+mod readers;
 mod secrets;
 mod structure;
 mod tools;

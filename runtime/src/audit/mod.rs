@@ -32,6 +32,7 @@ mod open;
 mod queue;
 #[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
 pub mod read;
+pub mod stats;
 mod value;
 mod writer;
 
@@ -64,6 +65,7 @@ pub struct Ledger(Arc<Handle>);
 struct Handle {
     queue: Arc<Queue>,
     thread: Option<std::thread::JoinHandle<()>>,
+    path: PathBuf,
 }
 
 /// How a ledger works. None of it is what it records.
@@ -158,6 +160,7 @@ impl Ledger {
 
     fn start(writer: Writer, waiting: usize) -> Result<Self, LedgerError> {
         let (path, clock) = (writer.path().to_owned(), writer.clock());
+        let file = path.clone();
         let queue = Arc::new(Queue::new(waiting, clock));
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -166,7 +169,12 @@ impl Ledger {
                 move || writer.run(&queue)
             })
             .map_err(|source| LedgerError::Open { path, source: Arc::new(source) })?;
-        Ok(Self(Arc::new(Handle { queue, thread: Some(thread) })))
+        Ok(Self(Arc::new(Handle { queue, thread: Some(thread), path: file })))
+    }
+
+    /// Where it is, for readers.
+    pub fn path(&self) -> &Path {
+        &self.0.path
     }
 
     /// Records that something is about to happen. It may happen once this returns.

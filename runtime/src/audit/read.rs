@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +174,49 @@ pub fn tail(path: &Path, count: Count) -> Result<Vec<Result<Record, ReadError>>,
     Ok(lines.into_iter().skip(skip).map(|(offset, line)| Record::parse(offset, line.to_vec())).collect())
 }
 
+/// Lines as they are written, from some place in the file on.
+pub struct Following {
+    path: PathBuf,
+    file: (u64, u64),
+    offset: u64,
+    /// A line that is not whole yet.
+    rest: Vec<u8>,
+}
+
+impl Following {
+    /// `offset` is where a line begins.
+    pub fn from(path: &Path, offset: u64) -> Result<Self, ReadError> {
+        let file = identity(&File::open(path)?)?;
+        Ok(Self { path: path.to_owned(), file, offset, rest: Vec::new() })
+    }
+
+    /// What has come since. A file that was replaced, or became shorter, is an error.
+    pub fn more(&mut self) -> Result<Vec<Result<Record, ReadError>>, ReadError> {
+        let mut file = File::open(&self.path)?;
+        let from = self.offset + self.rest.len() as u64;
+        if identity(&file)? != self.file || file.metadata()?.len() < from {
+            return Err(io::Error::other("the file was replaced or cut while it was followed").into());
+        }
+        file.seek(SeekFrom::Start(from))?;
+        file.read_to_end(&mut self.rest)?;
+        let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let rest = self.rest.split_off(whole);
+        let mut lines = Vec::new();
+        for line in std::mem::replace(&mut self.rest, rest).split_inclusive(|byte| *byte == b'\n') {
+            let record = Record::parse(self.offset, line.strip_suffix(b"\n").unwrap_or(line).to_vec());
+            self.offset += line.len() as u64;
+            lines.push(record);
+        }
+        Ok(lines)
+    }
+}
+
+/// Device and inode: a name may come to mean another file.
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let about = file.metadata()?;
+    Ok((about.dev(), about.ino()))
+}
+
 /// All lines, one at a time.
 pub fn lines(path: &Path) -> Result<Lines, ReadError> {
     Ok(Lines { raw: RawLines::open(path)? })
@@ -256,6 +300,10 @@ impl Record {
 
 impl Count {
     pub const MAX: i64 = 500;
+
+    pub fn get(self) -> usize {
+        self.0
+    }
 
     pub fn new(count: i64) -> Result<Self, BadCount> {
         match usize::try_from(count) {

@@ -1,5 +1,4 @@
-//! `check_system_health`: whether the systems behind the shards answer now. A tool of the host's own, since no shard may
-//! ask about all others.
+//! `check_system_health`: whether the systems behind the shards answer now.
 //!
 //! A probe is a call of one tool that the shard's manifest names under `[[health]]`, by the ordinary way: judged, recorded,
 //! redacted. It says nothing of what the system holds, and a system without one is said to be not asked rather than well.
@@ -11,17 +10,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Answer, Asked, Done, Fault, Good, Host, Used, Within};
-use crate::audit::{self, Crossing, Entry, Subject};
+use super::{Asked, Fault, Host, Within, own};
+use crate::audit::Entry;
 use crate::manifest::Probe;
-use crate::names::{ShardName, ToolName};
-use crate::tool::{Annotations, Category, Output, Tool};
-
-/// The tool's name. No shard may claim it: see `router`.
-pub(super) const NAME: &str = "check_system_health";
-
-/// The shard that it is recorded under. No shard may have the name.
-const HOST: &str = "nexus";
+use crate::names::ShardName;
+use crate::tool::Output;
 
 /// A probe's place in the list, and what came of it.
 type Probing = Pin<Box<dyn Future<Output = (usize, Value)> + Send>>;
@@ -29,8 +22,8 @@ type Probing = Pin<Box<dyn Future<Output = (usize, Value)> + Send>>;
 /// How long all probes together may take. A system that takes longer is not well, whatever it says in the end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The definition, as clients see it.
-fn tool() -> Option<Tool> {
+/// Of the tool's result.
+pub(super) fn output_schema() -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     let maybe = |description: &str| json!({ "type": ["string", "null"], "description": description });
     let system = json!({
@@ -70,67 +63,23 @@ fn tool() -> Option<Tool> {
             "probes": { "type": "integer", "minimum": 0, "description": "Systems of it that are asked here." },
         },
     });
-    Some(Tool {
-        name: ToolName::parse(NAME).ok()?,
-        title: "Check the systems behind the tools".into(),
-        description: "Asks each system behind the shards one small question and tells whether it answers: up, refusing, \
-            down or not asked, with the reason and the time it took. Also which shards serve. It takes at most 20 seconds. \
-            A system that is up may still refuse other requests; nothing is said of systems without a probe."
-            .into(),
-        input_schema: json!({ "type": "object", "properties": {}, "additionalProperties": false }),
-        output_schema: Some(json!({
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["version", "source", "systems", "shards"],
-            "properties": {
-                "version": text("Version of Nexus."),
-                "source": { "type": "string", "enum": ["live", "mock"], "description": "mock: the systems are stand-ins." },
-                "systems": { "type": "array", "items": system, "description": "In the order of shards and their manifests." },
-                "shards": { "type": "array", "items": shard, "description": "Sorted by name." },
-            },
-        })),
-        category: Category::Read,
-        annotations: Annotations { read_only: true, destructive: false, idempotent: true, open_world: true },
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["version", "source", "systems", "shards"],
+        "properties": {
+            "version": text("Version of Nexus."),
+            "source": { "type": "string", "enum": ["live", "mock"], "description": "mock: the systems are stand-ins." },
+            "systems": { "type": "array", "items": system, "description": "In the order of shards and their manifests." },
+            "shards": { "type": "array", "items": shard, "description": "Sorted by name." },
+        },
     })
 }
 
 impl Host {
-    /// The host's own tools, sorted by name.
-    pub fn own_tools(&self) -> Vec<Tool> {
-        tool().into_iter().collect()
-    }
-
-    pub(super) async fn health(self: &Arc<Self>, asked: Asked) -> Answer {
-        let subject = Subject {
-            tool: ToolName::parse(NAME).ok(),
-            shard: ShardName::parse(HOST).ok(),
-            category: Some(audit::Category::Read),
-            ..self.asker(asked.principal, asked.client.as_ref())
-        };
-        let what = audit::Asked {
-            what: Crossing::Call,
-            parent: asked.within.as_ref().map(|within| within.parent),
-            subject: Arc::new(subject),
-            args_summary: None,
-            request_bytes: None,
-        };
-        let entry = match self.door.ledger().ask(what).await {
-            Ok(entry) => entry,
-            Err(error) => {
-                tracing::error!(%error, "health check refused: it cannot be recorded");
-                return self.answer(asked.tool, Err(Fault::Unrecorded), None, Used::default());
-            }
-        };
-        let result = match asked.arguments.as_object() {
-            Some(arguments) if arguments.is_empty() => self.systems(&asked, &entry).await,
-            _ => Err(Fault::InvalidArguments(format!("{NAME} takes no arguments"))),
-        };
-        self.close(asked.tool, entry, result, Used::default()).await
-    }
-
-    async fn systems(self: &Arc<Self>, asked: &Asked, entry: &Entry) -> Result<Good, Fault> {
+    pub(super) async fn systems(self: &Arc<Self>, asked: &Asked, entry: &Entry) -> Output {
         let mut waiting = asked.within.as_ref().map_or_else(Vec::new, |within| within.waiting.clone());
-        waiting.extend(ShardName::parse(HOST).ok());
+        waiting.extend(ShardName::parse(own::SHARD).ok());
         let within = Within { parent: entry.event_id(), deadline: Instant::now() + PATIENCE, waiting };
         let mut under_way = tokio::task::JoinSet::new();
         let mut n_probes = 0;
@@ -170,9 +119,7 @@ impl Host {
             0 => (true, Vec::new()),
             left => (false, vec![format!("{left} shards cannot serve, so their systems were not asked: see shards")]),
         };
-        let output = Output { data: Some(data), written: None, content: Vec::new(), complete, notes, bytes: 0 };
-        let (output, redactions) = self.door.clean_output(output);
-        Ok(Good::Done(Done::new(output, redactions)))
+        Output { data: Some(data), written: None, content: Vec::new(), complete, notes, bytes: 0 }
     }
 
     /// Boxed, for it is a call within a call.

@@ -2,16 +2,19 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::Common;
 use super::call::print;
 use super::exit::Exit;
 use super::settings::Settings;
-use crate::audit::Phase;
 use crate::audit::read::{self, Count, Line, ReadError, VerifyError};
+use crate::audit::stats::{self, Query, Stats};
+use crate::audit::{Kind, Phase};
 
 #[derive(Subcommand)]
 pub(super) enum Audit {
@@ -21,12 +24,58 @@ pub(super) enum Audit {
         #[arg(short, long, default_value_t = 20, allow_negative_numbers = true)]
         n: i64,
         /// Only entries that have no ending: under way, or left by a crash
-        #[arg(long)]
+        #[arg(long, conflicts_with = "follow")]
         open: bool,
+        /// Go on with each line as it is written, until interrupted
+        #[arg(short, long)]
+        follow: bool,
     },
+    /// Count calls by status, shard and tool, what left the sandboxes, and what has no ending
+    Stats,
+    /// Show the newest lines that fit all of what is asked
+    Search(Search),
     /// Check that no line was changed, removed or moved, and name the first that was
     Verify,
 }
+
+#[derive(Args)]
+pub(super) struct Search {
+    /// How many, 1 to 500
+    #[arg(short, long, default_value_t = 20, allow_negative_numbers = true)]
+    n: i64,
+    /// Of this kind: call, egress, directory, peer, artifact, token, admin, start, stop, log-suppressed
+    #[arg(long, value_parser = kind)]
+    kind: Option<Kind>,
+    /// Of this tool
+    #[arg(long)]
+    tool: Option<String>,
+    /// Of this shard
+    #[arg(long)]
+    shard: Option<String>,
+    /// Of this principal: local-user, loopback, token
+    #[arg(long)]
+    principal: Option<String>,
+    /// That ended so
+    #[arg(long, value_parser = ["success", "refused", "error", "abandoned"])]
+    outcome: Option<String>,
+    /// That went to this host
+    #[arg(long, value_name = "HOST")]
+    destination: Option<String>,
+    /// From this time on: 2026-11-24T09:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+}
+
+/// As the ledger spells it.
+fn kind(text: &str) -> Result<Kind, String> {
+    serde_json::from_value(json!(text)).map_err(|_| "there is no such kind of line: see --help".to_owned())
+}
+
+/// How often a file that is followed is looked at.
+const FOLLOW: Duration = Duration::from_millis(250);
 
 impl Audit {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
@@ -34,12 +83,97 @@ impl Audit {
         let (file, json) = (settings.ledger.as_path(), common.json);
         match self {
             Self::Tail { open: true, .. } => open(file, json),
-            Self::Tail { n, open: false } => {
-                tail(file, Count::new(n).map_err(|error| Exit::usage(error.to_string()))?, json)
-            }
+            Self::Tail { n, open: false, follow: true } => follow(file, count(n)?, json).await,
+            Self::Tail { n, open: false, follow: false } => tail(file, count(n)?, json),
+            Self::Stats => counts(file, json),
+            Self::Search(search) => find(file, search, json),
             Self::Verify => verify(file, json),
         }
     }
+}
+
+fn count(n: i64) -> Result<Count, Exit> {
+    Count::new(n).map_err(|error| Exit::usage(error.to_string()))
+}
+
+/// The last lines, and then those that come, until the operator has seen enough. A file that is gone, or is another one, ends
+/// it: what came between is not known.
+async fn follow(file: &Path, count: Count, json: bool) -> Result<ExitCode, Exit> {
+    // From the first of the last lines on: what is written meanwhile comes once.
+    let last = read::tail(file, count).map_err(|error| unreadable(file, &error))?;
+    let from = last.first().map_or(0, |line| match line {
+        Ok(record) => record.offset,
+        Err(ReadError::NotALine { offset, .. } | ReadError::TooLong { offset }) => *offset,
+        Err(_) => 0,
+    });
+    let mut lines = read::Following::from(file, from).map_err(|error| unreadable(file, &error))?;
+    loop {
+        for line in lines.more().map_err(|error| unreadable(file, &error))? {
+            match line {
+                Ok(record) => show(&record.raw, &record.line, json)?,
+                Err(error) => {
+                    print(&format!("unreadable: {error}")).map_err(|error| Exit::failed("output", &error))?;
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(FOLLOW) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+fn counts(file: &Path, json: bool) -> Result<ExitCode, Exit> {
+    let stats = stats::stats(file).map_err(|error| unreadable(file, &error))?;
+    let text = if json { serde_json::to_string_pretty(&stats).unwrap_or_default() } else { counted(&stats) };
+    print(&text).map_err(|error| Exit::failed("output", &error))?;
+    Ok(if stats.unreadable_lines == 0 { ExitCode::SUCCESS } else { ExitCode::from(Exit::CHECK) })
+}
+
+/// The counts as a table, for a person.
+fn counted(stats: &Stats) -> String {
+    let mut rows = vec![
+        ("calls".to_owned(), stats.total_entries),
+        ("of mock data".to_owned(), stats.mock_mode_calls),
+        ("not successful".to_owned(), stats.error_count),
+    ];
+    let groups = [
+        ("status", &stats.status_breakdown),
+        ("shard", &stats.shard_breakdown),
+        ("category", &stats.action_category_breakdown),
+    ];
+    for (group, counts) in groups {
+        rows.extend(counts.iter().map(|(name, count)| (format!("{group} {name}"), *count)));
+    }
+    rows.extend(stats.top_10_tools.iter().map(|(name, count)| (format!("tool {name}"), *count)));
+    rows.extend(stats.crossing_breakdown.iter().map(|(name, count)| (format!("left by {name}"), *count)));
+    rows.push(("without an ending".to_owned(), stats.open_entries));
+    rows.push(("lines".to_owned(), stats.total_lines));
+    rows.push(("unreadable lines".to_owned(), stats.unreadable_lines));
+    let mut text: Vec<_> = rows.iter().map(|(name, count)| format!("{count:>10}  {name}")).collect();
+    if let (Some(first), Some(last)) = (&stats.first_at, &stats.last_at) {
+        text.push(format!("from {first} to {last}"));
+    }
+    text.join("\n")
+}
+
+#[expect(clippy::disallowed_macros, reason = "standard error is for what a person should know beside the lines")]
+fn find(file: &Path, search: Search, json: bool) -> Result<ExitCode, Exit> {
+    let Search { n, kind, tool, shard, principal, outcome, destination, since, until } = search;
+    let query = Query { kind, tool, shard, principal, outcome, destination, since, until };
+    let found = stats::search(file, &query, count(n)?).map_err(|error| unreadable(file, &error))?;
+    for record in &found.records {
+        show(&record.raw, &record.line, json)?;
+    }
+    let shown = found.records.len() as u64;
+    if shown < found.total {
+        eprintln!("{} older lines fit as well: ask for more with -n, or for a shorter time", found.total - shown);
+    }
+    if found.unreadable > 0 {
+        eprintln!("{} lines cannot be read, and may fit: see nexus audit verify", found.unreadable);
+        return Ok(ExitCode::from(Exit::CHECK));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn tail(file: &Path, count: Count, json: bool) -> Result<ExitCode, Exit> {

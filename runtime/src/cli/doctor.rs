@@ -8,6 +8,7 @@ use super::call::print;
 use super::exit::Exit;
 use super::settings::{self, Settings};
 use super::{Common, start};
+use crate::call::Host;
 use crate::manifest::Manifest;
 use crate::names::CredentialName;
 use crate::refusal::story;
@@ -72,6 +73,9 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
     match start::host(&settings).await {
         Ok(host) => {
             findings.push(finding("ledger", Ok(settings.ledger.display().to_string())));
+            if host.keeps_artifacts() {
+                findings.push(finding("reports", reports(&host, &settings).await));
+            }
             for shard in host.router().shards() {
                 let says = format!("{} tools, component {:?}", shard.tools.len(), shard.origin);
                 findings.push(finding(&format!("shard {}", shard.manifest.name), Ok(says)));
@@ -112,6 +116,16 @@ fn listen(settings: &Settings) -> Result<String, String> {
         (true, false) => Ok(format!("{bind}, this machine only, no token")),
         (_, true) => Ok(format!("{bind}, bearer token needed")),
         (false, false) => Err(format!("{bind} is not loopback: set http.token-file")),
+    }
+}
+
+/// Where reports are kept, and how many. The folder is made when the first is.
+async fn reports(host: &Host, settings: &Settings) -> Result<String, String> {
+    let folder = settings.reports.folder.display();
+    let kept = host.artifacts().await.map_err(|fault| format!("{folder}: {fault}"))?;
+    match (settings.reports.folder.is_dir(), settings.reports.folder.exists()) {
+        (false, true) => Err(format!("{folder} is not a folder: reports cannot be kept there")),
+        (_, _) => Ok(format!("{folder}, {} kept", kept.len())),
     }
 }
 
