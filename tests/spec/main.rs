@@ -32,6 +32,7 @@ mod mcp;
 mod peers;
 mod policy_matrix;
 mod readers;
+mod redact;
 mod secrets;
 mod structure;
 mod tools;

@@ -7,6 +7,7 @@ mod call;
 mod doctor;
 mod exit;
 mod mock_upstream;
+mod redact;
 mod serve;
 pub mod settings;
 mod shards;
@@ -82,8 +83,11 @@ enum Command {
     /// Read the audit record
     #[command(subcommand)]
     Audit(audit::Audit),
+    Redact(redact::Redact),
     /// Print a completion script for a shell
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Parses the command line, runs it and says with what code the process ends.
@@ -113,6 +117,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Doctor => doctor::run(&common).await,
         Command::MockUpstream(mock) => mock.run(&common).await,
         Command::Audit(audit) => audit.run(&common).await,
+        Command::Redact(redact) => redact.run(&common),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "nexus", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

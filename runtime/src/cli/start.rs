@@ -166,7 +166,7 @@ fn manifest_files(folder: &Path) -> Result<Vec<PathBuf>, Exit> {
 }
 
 /// In mock mode no secret is read: there is nothing it could be needed for.
-fn vault(settings: &Settings, manifest: &Manifest) -> Result<Vault, SettingsError> {
+pub(super) fn vault(settings: &Settings, manifest: &Manifest) -> Result<Vault, SettingsError> {
     if settings.mock {
         return Ok(Vault::mock(manifest.credentials.clone()));
     }
