@@ -33,6 +33,7 @@ mod peers;
 mod policy_matrix;
 mod readers;
 mod redact;
+mod schema;
 mod secrets;
 mod structure;
 mod tools;
