@@ -25,6 +25,7 @@
 //! are not.
 
 mod draft;
+pub mod export;
 mod file;
 mod line;
 #[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]

@@ -182,7 +182,7 @@ pub fn search(path: &Path, query: &Query, count: Count) -> Result<Found, ReadErr
 }
 
 impl Query {
-    fn fits(&self, line: &Line) -> bool {
+    pub(super) fn fits(&self, line: &Line) -> bool {
         let is = |asked: &Option<String>, found: &Option<String>| asked.is_none() || asked == found;
         let host = line.destination.as_ref().map(|to| to.host.as_str());
         let goes_there = |asked: &String| host.is_some_and(|host| host.eq_ignore_ascii_case(asked));

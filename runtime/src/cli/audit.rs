@@ -1,5 +1,6 @@
 //! `nexus audit`: reads the record. A reader never changes it.
 
+use std::io::{BufWriter, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::Common;
 use super::call::print;
 use super::exit::Exit;
 use super::settings::Settings;
+use crate::audit::export::{self, ExportError, Format};
 use crate::audit::read::{self, Count, Line, ReadError, VerifyError};
 use crate::audit::stats::{self, Query, Stats};
 use crate::audit::{Kind, Phase};
@@ -34,8 +36,23 @@ pub(super) enum Audit {
     Stats,
     /// Show the newest lines that fit all of what is asked
     Search(Search),
+    /// Write the record in a form that others read; a copy for reading, which proves nothing
+    Export(Export),
     /// Check that no line was changed, removed or moved, and name the first that was
     Verify,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// v1: the earlier system's lines, one per call. ocsf: API Activity of OCSF 1.3. csv: a row per call, crossing and note
+    #[arg(long, value_name = "FORM", value_parser = ["v1", "ocsf", "csv"])]
+    schema: String,
+    /// From this time on: 2026-11-24T09:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
 }
 
 #[derive(Args)]
@@ -87,6 +104,7 @@ impl Audit {
             Self::Tail { n, open: false, follow: false } => tail(file, count(n)?, json),
             Self::Stats => counts(file, json),
             Self::Search(search) => find(file, search, json),
+            Self::Export(export) => write_out(file, &export),
             Self::Verify => verify(file, json),
         }
     }
@@ -171,6 +189,30 @@ fn find(file: &Path, search: Search, json: bool) -> Result<ExitCode, Exit> {
     }
     if found.unreadable > 0 {
         eprintln!("{} lines cannot be read, and may fit: see nexus audit verify", found.unreadable);
+        return Ok(ExitCode::from(Exit::CHECK));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// To standard output. How much it was, and what could not be read, is for standard error.
+#[expect(clippy::disallowed_macros, reason = "standard error is for what a person should know beside the records")]
+fn write_out(file: &Path, asked: &Export) -> Result<ExitCode, Exit> {
+    let format = match asked.schema.as_str() {
+        "v1" => Format::V1,
+        "ocsf" => Format::Ocsf,
+        _ => Format::Csv,
+    };
+    let query = Query { since: asked.since, until: asked.until, ..Query::default() };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let exported = match export::export(file, format, &query, &mut out) {
+        Ok(exported) => exported,
+        Err(ExportError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        Err(ExportError::Write(error)) => return Err(Exit::failed("output", &error)),
+        Err(ExportError::Read(error)) => return Err(unreadable(file, &error)),
+    };
+    eprintln!("{} records", exported.records);
+    if exported.unreadable > 0 {
+        eprintln!("{} lines cannot be read and are left out: see nexus audit verify", exported.unreadable);
         return Ok(ExitCode::from(Exit::CHECK));
     }
     Ok(ExitCode::SUCCESS)
