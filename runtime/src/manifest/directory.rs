@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::ManifestError;
 use super::raw::{Reader, Span};
 use crate::names::{CredentialName, DirectoryName, SettingName, ToolName};
-use crate::outbound::{Attribute, Dn, Host, Scope};
+use crate::outbound::{Attribute, Dn, Host, Scope, is_oid};
 use crate::policy::{DirectoryGrant, LdapServer, Tls};
 use crate::secrets::CredentialKind;
 
@@ -149,9 +149,4 @@ impl Reader<'_> {
         }
         Dn::parse(&format!("{before}{above}")).map_err(|error| bad(error.to_string()))
     }
-}
-
-fn is_oid(text: &str) -> bool {
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    text.len() <= 64 && text.contains('.') && text.split('.').all(is_number)
 }

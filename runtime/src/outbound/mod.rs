@@ -53,7 +53,7 @@ use http::{HeaderMap, Method};
 
 use crate::names::CredentialName;
 
-pub use directory::{Attribute, BadSearch, DirectorySearch, Dn, Filter, GuestNode, GuestSearch, Scope};
+pub use directory::{Attribute, BadSearch, DirectorySearch, Dn, Filter, GuestNode, GuestSearch, Scope, is_oid};
 pub use headers::HostHeader;
 pub use host::{DnsName, Host, Scheme};
 pub use malformed::Malformed;

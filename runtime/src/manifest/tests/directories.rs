@@ -81,6 +81,8 @@ fn a_directory_that_grants_too_much_or_nothing_is_refused() {
         ("attributes = [\"cn\", \"mail\"]", "attributes = [\"*\"]", "options, OIDs, * and +"),
         ("attributes = [\"cn\", \"mail\"]", "attributes = [\"member;range=0-9\"]", "options, OIDs"),
         ("scopes =", "rules = [\"803\"]\nscopes =", "expected the OID"),
+        // A second spelling, which no search may use.
+        ("scopes =", "rules = [\"1.2.0840.113556.1.4.803\"]\nscopes =", "expected the OID"),
         ("scopes =", "filter-attributes = []\nscopes =", "grants nothing"),
         ("scopes =", "tools = []\nscopes =", "tools is empty"),
         ("scopes =", "entries = 0\nscopes =", "expected 1 to"),

@@ -273,7 +273,7 @@ fn bounded(value: Vec<u8>) -> Result<Vec<u8>, BadSearch> {
 }
 
 /// RFC 4512, 1.4: `numericoid`. A leading zero would be a second spelling.
-fn is_oid(text: &str) -> bool {
+pub fn is_oid(text: &str) -> bool {
     let is_number = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'))
     };

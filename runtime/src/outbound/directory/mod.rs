@@ -19,7 +19,7 @@ mod filter;
 mod tests;
 
 pub use dn::Dn;
-pub use filter::{Filter, GuestNode};
+pub use filter::{Filter, GuestNode, is_oid};
 
 use std::cmp::Ordering;
 use std::fmt;
