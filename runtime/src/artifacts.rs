@@ -101,8 +101,8 @@ impl Store {
         &self.folder
     }
 
-    /// Stores it under the next free version of its name.
-    pub fn put(&self, new: &New<'_>, data: &[u8]) -> Result<Kept, StoreError> {
+    /// Stores it under the next free version of its name, and tells the digest of its bytes.
+    pub fn put(&self, new: &New<'_>, data: &[u8]) -> Result<(Kept, Digest), StoreError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.folder.join(new.shard.as_str());
         let unusable = |source| StoreError::Folder { folder: folder.clone(), source };
@@ -111,6 +111,7 @@ impl Store {
         if used.saturating_add(data.len() as u64) > self.most {
             return Err(StoreError::Full { folder: self.folder.clone(), most: self.most });
         }
+        let digest = Digest::of(data);
         let mut file = written(&folder, data).map_err(unusable)?;
         for version in 1..=MOST_VERSIONS {
             let kept = Kept {
@@ -119,7 +120,7 @@ impl Store {
                 version,
                 media_type: new.media_type.to_owned(),
                 bytes: data.len() as u64,
-                digest: Digest::of(data).to_string(),
+                digest: digest.to_string(),
                 stored_at: Timestamp::now(),
                 source: new.source.to_owned(),
                 call: new.call.clone(),
@@ -137,7 +138,7 @@ impl Store {
             let beside = written(&folder, &said).map_err(unusable)?;
             beside.persist_noclobber(folder.join(beside_name(&kept.file_name()))).map_err(|f| unusable(f.error))?;
             File::open(&folder).and_then(|folder| folder.sync_all()).map_err(unusable)?;
-            return Ok(kept);
+            return Ok((kept, digest));
         }
         Err(StoreError::Versions(new.name.clone()))
     }
@@ -181,12 +182,13 @@ impl Store {
         Ok(kept.filter(|kept| kept.shard == shard && kept.name == name && kept.version == version))
     }
 
-    /// The bytes, which are what was stored or an error.
-    pub fn read(&self, kept: &Kept) -> Result<Vec<u8>, StoreError> {
+    /// The bytes, which are what was stored or an error, and their digest.
+    pub fn read(&self, kept: &Kept) -> Result<(Vec<u8>, Digest), StoreError> {
         let file = self.folder.join(kept.shard.as_str()).join(kept.file_name());
         let data = fs::read(&file).map_err(|source| StoreError::Folder { folder: file.clone(), source })?;
-        if Digest::of(&data).to_string() == kept.digest {
-            Ok(data)
+        let digest = Digest::of(&data);
+        if digest.to_string() == kept.digest {
+            Ok((data, digest))
         } else {
             Err(StoreError::Changed { file: kept.file_name() })
         }

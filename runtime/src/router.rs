@@ -156,7 +156,7 @@ impl LeftOut {
 
 /// The beginnings of the host's own tools, and the name that they are recorded under.
 const OWN_PREFIXES: [&str; 2] = ["check_", "nexus_"];
-const OWN_NAME: &str = "nexus";
+pub const OWN_NAME: &str = "nexus";
 
 /// Why a shard would pass for the host.
 fn pretence(shard: &Shard) -> Option<String> {

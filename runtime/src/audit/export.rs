@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::line::{Kind, Phase};
-use super::read::{self, Line, ReadError};
+use super::read::{self, Line, ReadError, Record};
 use super::stats::Query;
 use super::value::EventId;
 
@@ -57,13 +57,9 @@ pub fn export(path: &Path, format: Format, query: &Query, to: &mut dyn Write) ->
         row(to, &COLUMNS.map(str::to_owned))?;
     }
     for record in read::lines(path)? {
-        let line = match record {
-            Ok(record) => record.line,
-            Err(ReadError::Io(error)) => return Err(ReadError::Io(error).into()),
-            Err(ReadError::NotALine { .. } | ReadError::TooLong { .. }) => {
-                exported.unreadable += 1;
-                continue;
-            }
+        let Some(Record { line, .. }) = read::readable(record)? else {
+            exported.unreadable += 1;
+            continue;
         };
         let entry = match (line.phase, line.event_id) {
             (Some(Phase::Asked), Some(id)) => {

@@ -227,11 +227,7 @@ pub fn lines(path: &Path) -> Result<Lines, ReadError> {
 pub fn open_entries(path: &Path) -> Result<Vec<Record>, ReadError> {
     let mut open = HashMap::new();
     for record in lines(path)? {
-        let record = match record {
-            Ok(record) => record,
-            Err(ReadError::Io(error)) => return Err(error.into()),
-            Err(ReadError::NotALine { .. } | ReadError::TooLong { .. }) => continue,
-        };
+        let Some(record) = readable(record)? else { continue };
         let Some(id) = record.line.event_id else { continue };
         match record.line.phase {
             Some(Phase::Asked) => drop(open.insert(id, record)),
@@ -286,6 +282,15 @@ impl Lines {
     /// How many bytes after the last newline were passed over. Known at the end.
     pub fn torn(&self) -> u64 {
         self.raw.torn
+    }
+}
+
+/// A line of [`lines`], or none if it cannot be read: that hides no other. Only a file that cannot be read is an error.
+pub(super) fn readable(line: Result<Record, ReadError>) -> Result<Option<Record>, ReadError> {
+    match line {
+        Ok(record) => Ok(Some(record)),
+        Err(ReadError::Io(error)) => Err(error.into()),
+        Err(ReadError::NotALine { .. } | ReadError::TooLong { .. }) => Ok(None),
     }
 }
 

@@ -85,13 +85,9 @@ pub fn stats(path: &Path) -> Result<Stats, ReadError> {
     let mut open: HashSet<EventId> = HashSet::new();
     for record in read::lines(path)? {
         stats.total_lines += 1;
-        let line = match record {
-            Ok(record) => record.line,
-            Err(ReadError::Io(error)) => return Err(error.into()),
-            Err(ReadError::NotALine { .. } | ReadError::TooLong { .. }) => {
-                stats.unreadable_lines += 1;
-                continue;
-            }
+        let Some(Record { line, .. }) = read::readable(record)? else {
+            stats.unreadable_lines += 1;
+            continue;
         };
         stats.first_at.get_or_insert_with(|| line.timestamp.clone());
         stats.last_at = Some(line.timestamp.clone());
@@ -164,17 +160,16 @@ pub fn search(path: &Path, query: &Query, count: Count) -> Result<Found, ReadErr
     let mut found = Found::default();
     let mut newest = VecDeque::new();
     for record in read::lines(path)? {
-        match record {
-            Ok(record) if query.fits(&record.line) => {
+        match read::readable(record)? {
+            Some(record) if query.fits(&record.line) => {
                 found.total += 1;
                 if newest.len() == count.get() {
                     newest.pop_front();
                 }
                 newest.push_back(record);
             }
-            Ok(_) => {}
-            Err(ReadError::Io(error)) => return Err(error.into()),
-            Err(ReadError::NotALine { .. } | ReadError::TooLong { .. }) => found.unreadable += 1,
+            Some(_) => {}
+            None => found.unreadable += 1,
         }
     }
     found.records = newest.into();

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::{Fault, Host, Reader};
 use crate::artifacts::{Kept, Store, StoreError};
-use crate::audit::{self, Crossing, Digest, Ending, Facts, Scrubbed};
-use crate::egress::Found;
+use crate::audit::{self, Crossing, Ending, Facts, Scrubbed};
 use crate::refusal::story;
 use crate::tool::Body;
 
@@ -39,21 +38,14 @@ impl Host {
             Fault::Unrecorded
         };
         let entry = self.door.ledger().ask(asked).await.map_err(unrecorded)?;
-        let result = self
-            .stored(move |store| store.read(&kept).map(|data| Found { kept, data }))
-            .await
-            .map(|found| (found.kept, found.data));
+        let result = self.stored(move |store| store.read(&kept).map(|(data, digest)| (kept, data, digest))).await;
         let ending = match &result {
-            Ok((_, data)) => Ending::Release {
-                facts: Facts {
-                    reply_bytes: Some(data.len() as u64),
-                    result: Some(Digest::of(data)),
-                    ..Facts::default()
-                },
+            Ok((_, data, digest)) => Ending::Release {
+                facts: Facts { reply_bytes: Some(data.len() as u64), result: Some(*digest), ..Facts::default() },
             },
             Err(fault) => fault.ending(),
         };
-        let (kept, data) = entry.close(ending, result).await.map_err(unrecorded)?.into_inner()?;
+        let (kept, data, _) = entry.close(ending, result).await.map_err(unrecorded)?.into_inner()?;
         // It was searched for secrets when it was stored; a token may have come up since.
         let clean = self.door.scrubber().exact(&data).value;
         Ok((kept, String::from_utf8(clean).map_or_else(|error| Body::Blob(error.into_bytes()), Body::Text)))

@@ -10,10 +10,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Asked, Fault, Host, Within, own};
+use super::{Asked, Fault, Host, Within};
 use crate::audit::Entry;
 use crate::manifest::Probe;
 use crate::names::ShardName;
+use crate::router::OWN_NAME;
 use crate::tool::Output;
 
 /// A probe's place in the list, and what came of it.
@@ -79,7 +80,7 @@ pub(super) fn output_schema() -> Value {
 impl Host {
     pub(super) async fn systems(self: &Arc<Self>, asked: &Asked, entry: &Entry) -> Output {
         let mut waiting = asked.within.as_ref().map_or_else(Vec::new, |within| within.waiting.clone());
-        waiting.extend(ShardName::parse(own::SHARD).ok());
+        waiting.extend(ShardName::parse(OWN_NAME).ok());
         let within = Within { parent: entry.event_id(), deadline: Instant::now() + PATIENCE, waiting };
         let mut under_way = tokio::task::JoinSet::new();
         let mut n_probes = 0;

@@ -11,10 +11,8 @@ use crate::audit::read::{self, Count, ReadError};
 use crate::audit::{self, Crossing, Entry, Subject};
 use crate::names::{ShardName, ToolName};
 use crate::refusal::story;
+use crate::router::OWN_NAME;
 use crate::tool::{Annotations, Category, Output, Tool};
-
-/// The shard that they are recorded under. No shard may have the name.
-pub(super) const SHARD: &str = "nexus";
 
 /// Lines that `nexus_audit_recent` tells if not asked for a number.
 const RECENT: i64 = 50;
@@ -42,15 +40,27 @@ impl Own {
         }
     }
 
+    fn input_schema(self) -> Value {
+        let properties = match self {
+            Self::AuditRecent => json!({
+                "n": {
+                    "type": "integer", "minimum": 1, "maximum": Count::MAX, "default": RECENT,
+                    "description": "How many lines.",
+                },
+            }),
+            Self::Health | Self::AuditStats => json!({}),
+        };
+        json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    }
+
     /// The definition, as clients see it.
     fn tool(self) -> Option<Tool> {
-        let (title, description, properties, output) = match self {
+        let (title, description, output) = match self {
             Self::Health => (
                 "Check the systems behind the tools",
                 "Asks each system behind the shards one small question and tells whether it answers: up, refusing, \
                  down or not asked, with the reason and the time it took. Also which shards serve. It takes at most 20 seconds. \
                  A system that is up may still refuse other requests; nothing is said of systems without a probe.",
-                json!({}),
                 health::output_schema(),
             ),
             Self::AuditRecent => (
@@ -58,19 +68,12 @@ impl Own {
                 "The last lines of the audit record, oldest first: calls and what left a sandbox during them, each asked and \
                  ended. No line holds a secret or the value of an argument. Reading is itself on record. This call's own ending \
                  is not among the lines, for it is written afterwards.",
-                json!({
-                    "n": {
-                        "type": "integer", "minimum": 1, "maximum": Count::MAX, "default": RECENT,
-                        "description": "How many lines.",
-                    },
-                }),
                 recent_schema(),
             ),
             Self::AuditStats => (
                 "Count what is on record",
                 "Counts over the whole audit record: calls by status, shard and category, the most called tools, the newest \
                  that failed, what left the sandboxes, and what has no ending. The whole ledger is read.",
-                json!({}),
                 stats_schema(),
             ),
         };
@@ -78,7 +81,7 @@ impl Own {
             name: ToolName::parse(self.name()).ok()?,
             title: title.into(),
             description: description.into(),
-            input_schema: json!({ "type": "object", "properties": properties, "additionalProperties": false }),
+            input_schema: self.input_schema(),
             output_schema: Some(output),
             category: Category::Read,
             annotations: Annotations {
@@ -111,16 +114,15 @@ impl Host {
     pub(super) async fn own(self: &Arc<Self>, own: Own, asked: Asked) -> Answer {
         let subject = Subject {
             tool: ToolName::parse(own.name()).ok(),
-            shard: ShardName::parse(SHARD).ok(),
+            shard: ShardName::parse(OWN_NAME).ok(),
             category: Some(audit::Category::Read),
             ..self.asker(asked.principal, asked.client.as_ref())
         };
-        let schema = own.tool().map(|tool| tool.input_schema).unwrap_or_default();
         let what = audit::Asked {
             what: Crossing::Call,
             parent: asked.within.as_ref().map(|within| within.parent),
             subject: Arc::new(subject),
-            args_summary: Some(summary(&asked.arguments, &schema)),
+            args_summary: Some(summary(&asked.arguments, &own.input_schema())),
             request_bytes: Some(asked.arguments.to_string().len() as u64),
         };
         let entry = match self.door.ledger().ask(what).await {

@@ -14,7 +14,7 @@ use super::call::print;
 use super::exit::Exit;
 use super::settings::Settings;
 use crate::audit::export::{self, ExportError, Format};
-use crate::audit::read::{self, Count, Line, ReadError, VerifyError};
+use crate::audit::read::{self, Count, Line, ReadError, Record, VerifyError};
 use crate::audit::stats::{self, Query, Stats};
 use crate::audit::{Kind, Phase};
 
@@ -127,12 +127,7 @@ async fn follow(file: &Path, count: Count, json: bool) -> Result<ExitCode, Exit>
     let mut lines = read::Following::from(file, from).map_err(|error| unreadable(file, &error))?;
     loop {
         for line in lines.more().map_err(|error| unreadable(file, &error))? {
-            match line {
-                Ok(record) => show(&record.raw, &record.line, json)?,
-                Err(error) => {
-                    print(&format!("unreadable: {error}")).map_err(|error| Exit::failed("output", &error))?;
-                }
-            }
+            told(line, json)?;
         }
         tokio::select! {
             () = tokio::time::sleep(FOLLOW) => {}
@@ -222,15 +217,20 @@ fn tail(file: &Path, count: Count, json: bool) -> Result<ExitCode, Exit> {
     let lines = read::tail(file, count).map_err(|error| unreadable(file, &error))?;
     let mut whole = true;
     for line in lines {
-        match line {
-            Ok(record) => show(&record.raw, &record.line, json)?,
-            Err(error) => {
-                whole = false;
-                print(&format!("unreadable: {error}")).map_err(|error| Exit::failed("output", &error))?;
-            }
-        }
+        whole &= told(line, json)?;
     }
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(Exit::CHECK) })
+}
+
+/// Shows a line, or that it cannot be read; says whether it could.
+fn told(line: Result<Record, ReadError>, json: bool) -> Result<bool, Exit> {
+    match line {
+        Ok(record) => show(&record.raw, &record.line, json).map(|()| true),
+        Err(error) => {
+            print(&format!("unreadable: {error}")).map_err(|error| Exit::failed("output", &error))?;
+            Ok(false)
+        }
+    }
 }
 
 fn open(file: &Path, json: bool) -> Result<ExitCode, Exit> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Caller, Crossed, Door, Verdict, record};
+use super::{Caller, Crossed, Door, Verdict};
 use crate::artifacts::{Kept, New, Store, StoreError};
 use crate::audit::{Asked, Crossing, Digest, Ending, Facts, Released, Scrubbed};
 use crate::names::ArtifactName;
@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 pub struct Found {
     pub kept: Kept,
     pub data: Vec<u8>,
+    digest: Digest,
 }
 
 impl Door {
@@ -38,9 +39,7 @@ impl Door {
         let bytes = data.len();
         let judged = self.judge_artifact(caller, name, media_type, data);
         self.kept(caller, name, Some(bytes), async {
-            let permit = judged?;
-            let digest = Digest::of(permit.data());
-            let kept = self.write(caller, permit).await?;
+            let (kept, digest) = self.write(caller, judged?).await?;
             let facts = Facts { result: Some(digest), ..Facts::default() };
             Ok((kept, facts, bytes))
         })
@@ -65,7 +64,7 @@ impl Door {
             let facts = Facts {
                 reply_bytes: Some(bytes as u64),
                 rows: Some(found.is_some().into()),
-                result: found.as_ref().map(|found| Digest::of(&found.data)),
+                result: found.as_ref().map(|found| found.digest),
                 ..Facts::default()
             };
             Ok((found, facts, bytes))
@@ -122,16 +121,14 @@ impl Door {
             }
             Err(refusal) => {
                 let suggestion = self.clean_suggestion(&refusal);
-                caller.crossed(crossed(Verdict::Refused { code: refusal.code(), suggestion }));
-                self.tell(caller, &refusal);
-                drop(entry.close(record::ending(&refusal), ()).await?);
-                Err(refusal)
+                let crossed = crossed(Verdict::Refused { code: refusal.code(), suggestion });
+                Err(self.turn_away(caller, entry, crossed, refusal).await)
             }
         }
     }
 
     /// Files are written on a thread that may wait for the disk.
-    async fn write(&self, caller: &Caller, permit: ArtifactPermit) -> Result<Kept, Refusal> {
+    async fn write(&self, caller: &Caller, permit: ArtifactPermit) -> Result<(Kept, Digest), Refusal> {
         let store = self.store.clone().ok_or(Refusal::NoStore)?;
         let shard = caller.rights.shard.clone();
         let source = self.source().as_str();
@@ -158,8 +155,8 @@ impl Door {
                     && kept.source == source
             };
             let Some(kept) = store.list_of(&shard)?.into_iter().find(fits) else { return Ok(None) };
-            let data = store.read(&kept)?;
-            Ok(Some(Found { kept, data }))
+            let (data, digest) = store.read(&kept)?;
+            Ok(Some(Found { kept, data, digest }))
         });
         Ok(reading.await.map_err(|_| Refusal::NoStore)??)
     }

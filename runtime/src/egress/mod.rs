@@ -287,7 +287,13 @@ impl Door {
 
     /// Puts a refusal on record and tells the operator the whole story. If it cannot be recorded that is the refusal.
     async fn refuse(&self, caller: &Caller, entry: Entry, plan: &Plan, refusal: Refusal, started: Instant) -> Refusal {
-        caller.crossed(plan.not_released(refusal.code(), self.clean_suggestion(&refusal), started.elapsed()));
+        let crossed = plan.not_released(refusal.code(), self.clean_suggestion(&refusal), started.elapsed());
+        self.turn_away(caller, entry, crossed, refusal).await
+    }
+
+    /// The same of whatever crosses: a request, a search, a call of a peer, an artifact.
+    async fn turn_away(&self, caller: &Caller, entry: Entry, crossed: Crossed, refusal: Refusal) -> Refusal {
+        caller.crossed(crossed);
         self.tell(caller, &refusal);
         match entry.close(record::ending(&refusal), ()).await {
             Ok(_) => refusal,

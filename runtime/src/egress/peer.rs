@@ -4,14 +4,13 @@
 //! The door does not know who answers. It is handed the rest of the host as [`Neighbours`], for one call: for whom, within
 //! what time, and which shards are waiting already.
 
-use std::fmt;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Caller, Crossed, Door, Verdict, record};
+use super::{Caller, Crossed, Door, Verdict};
 use crate::audit::{Asked, Crossing, Digest, Ending, Entry, EventId, Facts, Released};
 use crate::names::{ShardName, ToolName};
 use crate::policy::{NotAPeer, PeerPermit};
@@ -60,19 +59,13 @@ pub enum PeerFault {
     Tool(ToolError),
 }
 
-impl fmt::Debug for dyn Neighbours {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Neighbours").field("waiting", &self.waiting()).finish_non_exhaustive()
-    }
-}
-
 impl Door {
     /// Calls one tool of another shard.
     pub async fn peer(&self, caller: &Caller, tool: &str, arguments: &str) -> Result<Released<PeerAnswer>, PeerFault> {
         let started = Instant::now();
         let judged = self.judge_peer(caller, tool, arguments);
         let named = match &judged {
-            Ok((permit, _)) => Some(permit.tool().clone()),
+            Ok(Judged { permit, .. }) => Some(permit.tool().clone()),
             // The name is the shard's own text: it is recorded only where it could be a tool's.
             Err(_) => ToolName::parse(tool).ok().filter(|name| self.clean_text(name.as_str()) == name.as_str()),
         };
@@ -86,7 +79,7 @@ impl Door {
         };
         let entry = self.ledger.ask(what).await.map_err(|error| PeerFault::Refused(Refusal::from(error).code()))?;
         let answered = match judged {
-            Ok((permit, arguments)) => self.ask_peer(caller, &permit, arguments, entry.event_id()).await,
+            Ok(judged) => self.ask_peer(caller, judged, entry.event_id()).await,
             Err(refusal) => Err(Asking::Refused(refusal)),
         };
         match answered {
@@ -102,18 +95,14 @@ impl Door {
             }
             Err(Asking::Refused(refusal)) => {
                 let verdict = Verdict::Refused { code: refusal.code(), suggestion: self.clean_suggestion(&refusal) };
-                caller.crossed(crossed(shown, verdict, started.elapsed()));
-                self.tell(caller, &refusal);
-                match entry.close(record::ending(&refusal), ()).await {
-                    Ok(_) => Err(PeerFault::Refused(refusal.code())),
-                    Err(error) => Err(PeerFault::Refused(Refusal::from(error).code())),
-                }
+                let crossed = crossed(shown, verdict, started.elapsed());
+                Err(PeerFault::Refused(self.turn_away(caller, entry, crossed, refusal).await.code()))
             }
         }
     }
 
     /// Pure but for the count of calls.
-    fn judge_peer(&self, caller: &Caller, tool: &str, arguments: &str) -> Result<(PeerPermit, Value), Refusal> {
+    fn judge_peer<'a>(&self, caller: &'a Caller, tool: &str, arguments: &str) -> Result<Judged<'a>, Refusal> {
         let permit = caller.rights.peers.permit(tool)?;
         // While a shard is listed or read, there is no call that could be somebody's.
         let Some(neighbours) = caller.neighbours() else {
@@ -126,23 +115,18 @@ impl Door {
         if waiting.len() >= MOST_DEEP {
             return Err(Refusal::TooDeep(waiting.len()));
         }
-        let read = serde_json::from_str(arguments).ok().filter(Value::is_object).ok_or(Refusal::PeerArguments)?;
+        let read: Value =
+            serde_json::from_str(arguments).ok().filter(Value::is_object).ok_or(Refusal::PeerArguments)?;
         self.scrubber.leak_of_text(arguments.as_bytes(), Place::Arguments)?;
         caller.spend_peer()?;
-        Ok((permit, read))
+        Ok(Judged { permit, arguments: read, neighbours })
     }
 
-    async fn ask_peer(
-        &self,
-        caller: &Caller,
-        permit: &PeerPermit,
-        arguments: Value,
-        parent: EventId,
-    ) -> Result<PeerAnswer, Asking> {
+    async fn ask_peer(&self, caller: &Caller, judged: Judged<'_>, parent: EventId) -> Result<PeerAnswer, Asking> {
         let room = tokio::time::timeout_at(caller.deadline, caller.peer_room());
         let _room = room.await.map_err(|_| Asking::Refused(Refusal::Deadline))?;
-        let Some(neighbours) = caller.neighbours() else { return Err(Asking::Refused(Refusal::Cancelled)) };
-        neighbours.call(permit, arguments, parent).await.map_err(|fault| match fault {
+        let Judged { permit, arguments, neighbours } = judged;
+        neighbours.call(&permit, arguments, parent).await.map_err(|fault| match fault {
             PeerFault::Refused(code) => Asking::Refused(Refusal::Peer(code)),
             PeerFault::Tool(error) => Asking::Tool(error),
         })
@@ -169,6 +153,13 @@ impl Door {
         let closed = entry.close(Ending::Release { facts }, answer).await;
         closed.map_err(|error| PeerFault::Refused(Refusal::from(error).code()))
     }
+}
+
+/// A call that may be made, and whom to ask for it.
+struct Judged<'a> {
+    permit: PeerPermit,
+    arguments: Value,
+    neighbours: &'a dyn Neighbours,
 }
 
 enum Asking {
