@@ -199,7 +199,7 @@ fn the_tail_of_the_ledger_has_one_to_five_hundred_lines() {
     for wrong in ["0", "-1", "501", "99999999999", "many", "1.5"] {
         check(&nexus, &["audit", "tail", "-n", wrong], 2, &[]);
     }
-    let lines = nexus.ledger().len();
+    let lines = nexus.whole_ledger().len();
     for (n, shown) in [("1", 1), ("2", 2), ("500", lines)] {
         let ran = check(&nexus, &["audit", "tail", "-n", n], 0, &[]);
         assert_eq!(ran.stdout.lines().count(), shown, "{n}: {}", ran.stdout);

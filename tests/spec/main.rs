@@ -21,6 +21,7 @@ mod contained;
 mod directory;
 mod drift;
 mod door;
+mod evidence;
 mod export;
 mod guests;
 mod health;

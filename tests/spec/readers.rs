@@ -28,19 +28,19 @@ fn busy() -> Nexus {
 #[test]
 fn the_newest_lines_are_told_oldest_first_as_they_stand_in_the_file() {
     let nexus = busy();
-    let before = nexus.ledger();
+    let before = nexus.whole_ledger();
     let called = nexus.call("nexus_audit_recent", json!({ "n": 3 }));
     let records = called.data()["records"].as_array().unwrap();
     assert_eq!(records.len(), 3);
     // The host's start and this call's own beginning came in between.
-    let ledger = nexus.ledger();
+    let ledger = nexus.whole_ledger();
     let at = ledger.iter().position(|line| line == records.last().unwrap()).unwrap();
     assert_eq!(records.as_slice(), &ledger[at - 2..=at]);
     assert!(at >= before.len(), "{records:#?}");
     assert_eq!(records[2]["tool"], "nexus_audit_recent", "{records:#?}");
     assert_eq!((&records[2]["phase"], &records[2]["shard"]), (&json!("asked"), &json!("nexus")));
     let default = nexus.call("nexus_audit_recent", json!({}));
-    assert_eq!(default.data()["records"].as_array().unwrap().len(), 50.min(nexus.ledger().len() - 2));
+    assert_eq!(default.data()["records"].as_array().unwrap().len(), 50.min(nexus.whole_ledger().len() - 3));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn search(nexus: &Nexus, args: &[&str]) -> (Ran, Vec<Value>) {
 #[test]
 fn a_search_tells_the_lines_that_fit_all_that_is_asked() {
     let nexus = busy();
-    let ledger = nexus.ledger();
+    let ledger = nexus.whole_ledger();
     let middle = ledger[ledger.len() / 2]["timestamp"].as_str().unwrap().to_owned();
     let is = |key: &'static str, value: &'static str| move |line: &Value| line[key] == value;
     let cases: Vec<(Vec<&str>, Fits)> = vec![
@@ -196,7 +196,7 @@ fn a_search_that_means_nothing_is_an_error_that_says_why() {
 #[test]
 fn a_ledger_is_followed_while_it_is_written_each_line_once() {
     let nexus = busy();
-    let n_before = nexus.ledger().len();
+    let n_before = nexus.whole_ledger().len();
     let mut child = nexus
         .command(&["audit", "tail", "--follow", "--json", "-n", "3"])
         .stdin(Stdio::null())
@@ -213,7 +213,7 @@ fn a_ledger_is_followed_while_it_is_written_each_line_once() {
     };
     read(&mut seen, 3);
     nexus.call("entra_list_users", json!({ "limit": 1 }));
-    let ledger = nexus.ledger();
+    let ledger = nexus.whole_ledger();
     let new = ledger.len() - n_before;
     read(&mut seen, new);
     assert_eq!(seen, ledger[n_before - 3..].to_vec());

@@ -79,9 +79,13 @@ fn whatever_is_done_the_lines_fit_the_schema() {
         nexus.call(tool, arguments);
     }
     let schema = schema();
-    let ledger = nexus.ledger();
+    nexus.run(&["audit", "stats"]);
+    nexus.call("nexus_audit_stats", json!({}));
+    let ledger = nexus.whole_ledger();
     let kinds: BTreeSet<_> = ledger.iter().map(|line| line["kind"].as_str().unwrap().to_owned()).collect();
-    for kind in ["call", "egress", "directory", "peer", "artifact", "log-suppressed", "admin", "start", "stop"] {
+    for kind in
+        ["call", "egress", "directory", "peer", "artifact", "log-suppressed", "admin", "checkpoint", "start", "stop"]
+    {
         assert!(kinds.contains(kind), "nothing of kind {kind} was written: {kinds:?}");
     }
     for line in &ledger {

@@ -150,8 +150,17 @@ impl Nexus {
         Called { ran, answer }
     }
 
-    /// Every line of the ledger.
+    /// The lines of the ledger about calls and the host: without those that sign others, or say who read them.
     pub fn ledger(&self) -> Vec<Value> {
+        let mut lines = self.whole_ledger();
+        lines.retain(|line| {
+            line["kind"] != "checkpoint" && !line["code"].as_str().is_some_and(|code| code.starts_with("read-"))
+        });
+        lines
+    }
+
+    /// Every line of the ledger.
+    pub fn whole_ledger(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.ledger_file()).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -153,6 +153,17 @@ impl Draft {
             fields.some("count", note.count.as_ref());
             fields.some("bytes", note.bytes.as_ref());
             fields.some("digest", note.digest.as_ref());
+            fields.some("through", note.through.as_ref());
+        })
+    }
+
+    /// `note` is the signed note over the tree whose peaks these are: enough to continue the tree from this line on.
+    pub(super) fn checkpoint(note: &str, peaks: &[Hash], now: Timestamp) -> Self {
+        let id = EventId::new();
+        Self::build(context(id, Kind::Checkpoint, None, &Subject::default()), |fields| {
+            fields.put("timestamp", &Micros(now));
+            fields.put("checkpoint", note);
+            fields.put("peaks", peaks);
         })
     }
 

@@ -117,6 +117,8 @@ pub struct Note {
     pub count: Option<u64>,
     pub bytes: Option<u64>,
     pub digest: Option<Digest>,
+    /// The number of the last line that it is about.
+    pub through: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -154,6 +156,7 @@ pub enum Kind {
     Token,
     LogSuppressed,
     Admin,
+    Checkpoint,
     Start,
     Stop,
 }
@@ -209,7 +212,7 @@ impl Crossing {
 impl Note {
     pub fn new(event: Event) -> Self {
         let subject = Arc::default();
-        Self { event, parent: None, subject, args_summary: None, count: None, bytes: None, digest: None }
+        Self { event, parent: None, subject, args_summary: None, count: None, bytes: None, digest: None, through: None }
     }
 }
 

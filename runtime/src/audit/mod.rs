@@ -18,23 +18,41 @@
 //! - **Crashes stay visible.** Entries without an ending remain so ([`read::open_entries`]); nothing is invented. A torn
 //!   tail is moved to a file of its own, bytes intact, and said in the ledger.
 //!
-//! What it cannot show: lines cut from the end leave a chain that holds. Only a signed checkpoint kept elsewhere tells.
-//! An ending says what was decided, not that the other side received it: a client may leave while the line is written.
+//! - **Evidence.** All lines together are a Merkle tree (RFC 6962), whose root is signed now and then ([`checkpoint`]). With the
+//!   public key alone, [`verify`] names the first line that is not as it was written, and [`proof`] shows that a line was.
+//! - **Bounded.** A full file is set aside and another continues chain and tree. Old files are removed only where the operator
+//!   says so, only once what follows them signs them, and not before the ledger says it.
+//!
+//! What it cannot show: lines that were cut from the end, or written anew by who holds the key, against who keeps no checkpoint
+//! elsewhere. An ending says what was decided, not that the other side received it: a client may leave while the line is written.
 //!
 //! It knows no request, reply, policy or secret. The ledger is not the log: failures are also told to `tracing`, lines
 //! are not.
 
+#[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
+mod archive;
+pub mod checkpoint;
 mod draft;
+#[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
+mod evidence;
 pub mod export;
+#[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
 mod file;
 mod line;
+mod mirror;
 #[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
 mod open;
+pub mod proof;
 mod queue;
 #[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
 pub mod read;
+#[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
+pub mod readings;
 pub mod stats;
+pub mod tree;
 mod value;
+pub mod verify;
+#[expect(clippy::disallowed_methods, reason = "this room owns the ledger's files")]
 mod writer;
 
 #[cfg(test)]
@@ -49,11 +67,15 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+pub use archive::beside;
+pub use evidence::{Evidence, checkpoint_file, public_key_file};
 pub use line::{
     Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, Scheme, Subject,
 };
+pub use mirror::{Mirror, Mirrored};
 pub use value::{Digest, EventId, Hash, Scrubbed};
 
+use checkpoint::BadCheckpoint;
 use draft::Draft;
 use queue::{Queue, Request};
 use writer::Writer;
@@ -75,6 +97,8 @@ pub struct Options {
     waiting: usize,
     clock: fn() -> Timestamp,
     danger_unsynced: bool,
+    evidence: Option<Evidence>,
+    mirrors: Vec<Mirror>,
 }
 
 /// Something that is on record as asked, and not yet as ended.
@@ -123,6 +147,15 @@ pub enum LedgerError {
     BrokenChain { path: PathBuf, seq: u64 },
     #[error("cannot write to the ledger {}", path.display())]
     Write { path: PathBuf, source: Arc<io::Error> },
+    #[error("the ledger's key {} cannot be used; bring it back, or begin another ledger", path.display())]
+    Key { path: PathBuf, source: Arc<io::Error> },
+    #[error("{} was signed with another key; bring that back, or begin another ledger", path.display())]
+    OtherKey { path: PathBuf, source: BadCheckpoint },
+    #[error(
+        "{}: {signed} lines were signed and {found} are there; lines were cut from its end: keep what is there and name another file",
+        path.display()
+    )]
+    Cut { path: PathBuf, signed: u64, found: u64 },
     #[error("{} was removed, replaced or changed by others; nothing is recorded until a restart", path.display())]
     Tampered { path: PathBuf },
 }
@@ -138,6 +171,9 @@ impl LedgerError {
             | Self::NotALedger { .. }
             | Self::BrokenChain { .. }
             | Self::Write { .. }
+            | Self::Key { .. }
+            | Self::OtherKey { .. }
+            | Self::Cut { .. }
             | Self::Tampered { .. } => "ledger-unavailable",
         }
     }
@@ -147,7 +183,10 @@ impl Ledger {
     /// Opens the ledger at `path`, or begins one. Only the end of the file is read. Blocks: for startup.
     pub fn open(path: &Path, options: Options) -> Result<Self, LedgerError> {
         let opened = open::open(path, &options)?;
-        let mut writer = Writer::new(opened.sink, opened.path, opened.end, options.clock).keep(opened.lock);
+        let mut writer = Writer::new(opened.sink, opened.path, opened.end, options.clock)
+            .keep(opened.lock)
+            .signing(opened.signing)
+            .mirrored(options.mirrors);
         if let Some(torn) = opened.torn {
             let note = Note {
                 bytes: Some(torn.bytes),
@@ -268,6 +307,17 @@ impl Options {
         Self { clock, ..self }
     }
 
+    /// Signs checkpoints, and divides the ledger into files. Without it lines are chained only.
+    pub fn signed(self, evidence: Evidence) -> Self {
+        Self { evidence: Some(evidence), ..self }
+    }
+
+    /// Shows each line to someone else too, once it is durable.
+    pub fn mirrored(mut self, mirror: Mirror) -> Self {
+        self.mirrors.push(mirror);
+        self
+    }
+
     /// Says "durable" without asking the disk. For benchmarks, to tell our own time from the disk's; no setting
     /// leads here.
     #[doc(hidden)]
@@ -278,6 +328,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { waiting: 1024, clock: Timestamp::now, danger_unsynced: false }
+        let (evidence, mirrors) = (None, Vec::new());
+        Self { waiting: 1024, clock: Timestamp::now, danger_unsynced: false, evidence, mirrors }
     }
 }

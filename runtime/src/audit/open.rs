@@ -2,15 +2,21 @@
 //!
 //! Only the end of the file is read, however long it is. What follows the last good line was never durable, for its
 //! writer was not told so; no reply was released on the strength of it. It is moved aside all the same.
+//!
+//! Where lines are signed, the tree goes on from the last checkpoint in the file, if this host's key signed it.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::archive::{self, beside};
 use super::draft::Link;
+use super::evidence::{self, Evidence, Signing};
 use super::file::LedgerFile;
+use super::read::{self, Signed};
+use super::tree::Tree;
 use super::value::{Digest, Hash};
 use super::writer::End;
 use super::{LedgerError, Options};
@@ -22,6 +28,7 @@ pub(super) struct Opened {
     pub(super) lock: File,
     pub(super) end: End,
     pub(super) torn: Option<Torn>,
+    pub(super) signing: Option<Signing>,
 }
 
 /// What was moved aside.
@@ -37,16 +44,29 @@ const NEAREST: u64 = 64 << 10;
 pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError> {
     let path =
         &resolve(path).map_err(|source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) })?;
-    let folder = folder_of(path);
+    let folder = archive::folder(path);
     let failed = |source| LedgerError::Open { path: path.clone(), source: Arc::new(source) };
     // Not a device, nor a pipe, which would wait for a reader.
     if path.exists() && !path.is_file() {
         return Err(LedgerError::NotALedger { path: path.clone() });
     }
     let lock = lock(path)?;
+    let before = before(path)?;
     let mut file = private().read(true).append(true).create(true).open(path).map_err(failed)?;
     let there = file.metadata().map_err(failed)?;
-    let end = find_end(&mut file, there.len(), path)?;
+    let mut end = find_end(&mut file, there.len(), path)?;
+    let mut last_file = path.as_path();
+    if let Some(before) = before.as_ref().filter(|_| end.length == 0) {
+        // Divided, and nothing written since.
+        let mut file = File::open(before).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        end = End { length: 0, ..find_end(&mut file, length, before)? };
+        last_file = before;
+    }
+    let signing = match &options.evidence {
+        None => None,
+        Some(evidence) => Some(sign_on(path, last_file, evidence, &mut end)?),
+    };
     if there.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
     }
@@ -60,24 +80,113 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError
     // The file's own name has to outlive a crash too.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     let sink = Box::new(LedgerFile::new(file, path, options.danger_unsynced).map_err(failed)?);
-    Ok(Opened { path: path.clone(), sink, lock, end, torn })
+    Ok(Opened { path: path.clone(), sink, lock, end, torn, signing })
+}
+
+/// The file before this one, if the ledger was divided.
+fn before(path: &Path) -> Result<Option<PathBuf>, LedgerError> {
+    let failed = |source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) };
+    let Some((_, before)) = archive::list(path).map_err(failed)?.pop() else { return Ok(None) };
+    let newest = match File::open(path) {
+        Ok(newest) => newest,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(LedgerError::Tampered { path: path.to_owned() });
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    // A crash in the middle of dividing leaves two names of one file.
+    let both = (archive::identity(&newest), File::open(&before).and_then(|file| archive::identity(&file)));
+    if let (Ok(one), Ok(other)) = both
+        && one == other
+    {
+        fs::remove_file(&before).map_err(failed)?;
+        return self::before(path);
+    }
+    Ok(Some(before))
+}
+
+/// Takes up the tree where the last checkpoint left it, and the key that signed it.
+fn sign_on(path: &Path, last_file: &Path, evidence: &Evidence, end: &mut End) -> Result<Signing, LedgerError> {
+    let failed = |source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) };
+    let lines = end.next - 1;
+    let limit = if last_file == path { end.length } else { u64::MAX };
+    let broken = LedgerError::BrokenChain { path: path.to_owned(), seq: lines };
+    let (tree, signed) = grown(last_file, limit).map_err(failed)?.ok_or_else(|| broken.clone())?;
+    if tree.size() != lines {
+        return Err(broken);
+    }
+    let is_new = signed.is_none() && !evidence::checkpoint_file(path).exists();
+    let signer = evidence::signer(path, evidence.key.as_deref(), is_new)?;
+    let covered = match signed {
+        None => 0,
+        Some(signed) => match signer.verifier().open(&signed.note) {
+            // Itself included.
+            Ok(checkpoint) => checkpoint.size + 1,
+            Err(source) => return Err(LedgerError::OtherKey { path: path.to_owned(), source }),
+        },
+    };
+    match evidence::signed_before(path, signer.verifier()) {
+        Some(before) if before.size > lines => {
+            return Err(LedgerError::Cut { path: path.to_owned(), signed: before.size, found: lines });
+        }
+        Some(_) | None => {}
+    }
+    end.tree = Some(tree);
+    Ok(Signing::new(signer, evidence.clone(), lines, covered))
+}
+
+/// The tree over all lines up to the end of this file, of which `limit` bytes count, and the last checkpoint in it. None if it
+/// begins in the middle of a ledger and holds no checkpoint to begin with.
+fn grown(path: &Path, limit: u64) -> io::Result<Option<(Tree, Option<Signed>)>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len().min(limit);
+    let mut reach = NEAREST;
+    loop {
+        let start = length.saturating_sub(reach);
+        file.seek(SeekFrom::Start(start))?;
+        let mut window = Vec::new();
+        (&mut file).take(length - start).read_to_end(&mut window)?;
+        // The first line of a window may be the end of a longer one.
+        let whole =
+            if start == 0 { 0 } else { window.iter().position(|b| *b == b'\n').map_or(window.len(), |at| at + 1) };
+        let lines = window.get(whole..).unwrap_or_default();
+        let mut grown = None;
+        for line in lines.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n")) {
+            grow(&mut grown, line, start == 0);
+        }
+        match grown {
+            Some(grown) => return Ok(Some(grown)),
+            None if start == 0 && length == 0 => return Ok(Some((Tree::default(), None))),
+            None if start == 0 => return Ok(None),
+            None => reach *= 8,
+        }
+    }
+}
+
+/// Adds a line to the tree, which begins with the first line of all, or with the last checkpoint.
+fn grow(grown: &mut Option<(Tree, Option<Signed>)>, line: &[u8], may_begin: bool) {
+    if let Some(signed) = read::signed(line)
+        && let Some(mut tree) = signed.tree()
+    {
+        tree.push(Hash::leaf(line));
+        *grown = Some((tree, Some(signed)));
+    } else if let Some((tree, _)) = grown {
+        tree.push(Hash::leaf(line));
+    } else if may_begin && serde_json::from_slice::<Link>(line).is_ok_and(|link| link.seq == 1) {
+        let mut tree = Tree::default();
+        tree.push(Hash::leaf(line));
+        *grown = Some((tree, None));
+    }
 }
 
 /// Makes the folder, and follows links: whichever name a ledger goes by, its lock is one.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let folder = folder_of(path);
+    let folder = archive::folder(path);
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(folder.canonicalize()?.join(name)),
         resolved => resolved,
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        Some(_) | None => Path::new("."),
     }
 }
 
@@ -142,7 +251,7 @@ fn last_good(tail: &[u8], start: u64) -> Result<End, Lost> {
             Ok(link) => {
                 follows(&link, before, start)?;
                 let next = link.seq.checked_add(1).ok_or(Lost::Unchained(link.seq))?;
-                return Ok(End { length, next, prev: Hash::leaf(line) });
+                return Ok(End { length, next, prev: Hash::leaf(line), tree: None });
             }
             Err(_) if serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok() => return Err(Lost::Foreign),
             Err(_) => {}
@@ -197,10 +306,4 @@ fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

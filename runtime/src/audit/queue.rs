@@ -86,24 +86,30 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Waits for requests and swaps them into `batch`. False when closing and empty.
+    /// Waits for requests, `patience` at most, and swaps what there is into `batch`. False when closing and empty.
     ///
     /// Callers of the last round, just woken, are likely to be back at once: an ask is followed by its ending. Going
     /// without them would leave every round half full, so they get as long as a round takes: fewer rounds cost less than
     /// they wait.
-    pub(super) fn take(&self, batch: &mut Vec<Request>, last: &Round) -> bool {
+    pub(super) fn take(&self, batch: &mut Vec<Request>, last: &Round, patience: Option<Duration>) -> bool {
         let mut waiting = self.lock();
         let expected = last.lines + waiting.requests.len();
         waiting.wanted = 1;
-        waiting = self.arrived.wait_while(waiting, Waiting::short).unwrap_or_else(PoisonError::into_inner);
+        waiting = match patience {
+            None => self.arrived.wait_while(waiting, Waiting::short).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let woken = self.arrived.wait_timeout_while(waiting, patience, Waiting::short);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         let moment = last.took.min(Self::LONGEST);
-        if last.lines > 1 && moment >= Self::SHORTEST {
+        if last.lines > 1 && moment >= Self::SHORTEST && !waiting.requests.is_empty() {
             waiting.wanted = expected;
             let company = self.arrived.wait_timeout_while(waiting, moment, Waiting::short);
             waiting = company.unwrap_or_else(PoisonError::into_inner).0;
         }
         std::mem::swap(&mut waiting.requests, batch);
-        waiting.gone = batch.is_empty();
+        waiting.gone = waiting.closing && batch.is_empty();
         !waiting.gone
     }
 

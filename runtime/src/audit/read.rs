@@ -2,18 +2,20 @@
 //! and a tail is read from the end.
 //!
 //! A line without its newline at the end of a file is being written, or was torn by a crash: it is passed over and
-//! counted. Any other line that cannot be read is reported in its place and does not hide the lines after it.
+//! counted. Any other line that cannot be read is reported in its place and does not hide the lines after it. A ledger that was
+//! divided into files is read as one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::draft::Link;
+use super::archive::{self, Files, identity};
+use super::checkpoint::Checkpoint;
 use super::line::{Kind, Phase};
+use super::tree::Tree;
 use super::value::{EventId, Hash};
 
 /// No line is longer. Written lines are far shorter; a file that is no ledger may hold anything.
@@ -46,7 +48,7 @@ pub enum ReadError {
 /// A line as it stands in the file, and what it says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Where it begins.
+    /// Where it begins, in its file.
     pub offset: u64,
     /// Its bytes, without the newline.
     pub raw: Vec<u8>,
@@ -95,6 +97,9 @@ pub struct Line {
     pub count: Option<u64>,
     pub bytes: Option<u64>,
     pub digest: Option<String>,
+    pub through: Option<u64>,
+    pub checkpoint: Option<String>,
+    pub peaks: Vec<Hash>,
     pub prev: Option<Hash>,
 }
 
@@ -113,48 +118,78 @@ pub struct Lines {
     raw: RawLines,
 }
 
-/// What [`verify_chain`] found in a ledger that holds together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain {
-    pub lines: u64,
-    /// The leaf hash of the last line, which the next one will carry as `prev`.
-    pub head: Hash,
-    /// Bytes after the last newline: a line that is being written, or a torn one.
-    pub torn: u64,
+/// A line that signs all lines before it.
+#[derive(Deserialize)]
+pub(super) struct Signed {
+    pub(super) seq: u64,
+    #[serde(rename = "checkpoint")]
+    pub(super) note: String,
+    peaks: Vec<Hash>,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("the chain breaks at line {line} (byte {offset})")]
-    Broken { line: u64, offset: u64, source: Break },
+impl Signed {
+    /// The tree over the lines before it, if its peaks are those of what it signs.
+    pub(super) fn tree(&self) -> Option<Tree> {
+        let checkpoint = Checkpoint::unverified(&self.note)?;
+        let tree = Tree::of(checkpoint.size, self.peaks.clone())?;
+        (tree.root() == checkpoint.root && self.seq == checkpoint.size + 1).then_some(tree)
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Break {
-    #[error("it is not a line of a ledger")]
-    NotALine,
-    #[error("its seq is {found} where {expected} is due: lines were removed, added or reordered")]
-    Seq { expected: u64, found: u64 },
-    #[error("the line before it is not the one it was chained to: one of the two was changed")]
-    Prev,
+/// If this line is a checkpoint.
+pub(super) fn signed(line: &[u8]) -> Option<Signed> {
+    // Few lines are, and each is looked at: where the field stands is the same in all of them.
+    const KIND: &[u8] = b"\"kind\":\"checkpoint\"";
+    let start = line.get(..line.len().min(256))?;
+    start.windows(KIND.len()).any(|window| window == KIND).then(|| serde_json::from_slice(line).ok())?
 }
 
-/// The last `count` lines, oldest first. Reads no more of the file than it has to.
+/// The first line of a file, if that is whole and can be read.
+pub(super) fn first_line(file: &Path) -> Option<Line> {
+    let mut line = Vec::new();
+    BufReader::new(File::open(file).ok()?).take(MAX_LINE as u64).read_until(b'\n', &mut line).ok()?;
+    serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
+}
+
+/// The last `count` lines, oldest first. Reads no more than it has to.
 pub fn tail(path: &Path, count: Count) -> Result<Vec<Result<Record, ReadError>>, ReadError> {
-    let mut file = File::open(path)?;
+    let files = Files::open(path)?;
+    let mut lines = VecDeque::from(last_lines(&files.newest, count.0)?.0);
+    add_earlier(&mut lines, &files.before, count)?;
+    Ok(lines.into())
+}
+
+fn add_earlier(
+    lines: &mut VecDeque<Result<Record, ReadError>>,
+    before: &[PathBuf],
+    count: Count,
+) -> Result<(), ReadError> {
+    for file in before.iter().rev() {
+        if lines.len() >= count.0 {
+            break;
+        }
+        let (earlier, _) = last_lines(&File::open(file)?, count.0 - lines.len())?;
+        earlier.into_iter().rev().for_each(|line| lines.push_front(line));
+    }
+    Ok(())
+}
+
+pub(super) fn tail_of_file(path: &Path, count: Count) -> Result<Vec<Result<Record, ReadError>>, ReadError> {
+    Ok(last_lines(&File::open(path)?, count.0)?.0)
+}
+
+/// The last lines of a file, and where the next one will begin.
+fn last_lines(mut file: &File, count: usize) -> Result<(Vec<Result<Record, ReadError>>, u64), ReadError> {
     let mut start = file.seek(SeekFrom::End(0))?;
     let mut blocks = Vec::new();
     let mut newlines = 0;
     // One newline more than lines: the one that ends the line before them.
-    while start > 0 && newlines <= count.0 {
+    while start > 0 && newlines <= count {
         let length = start.min(BLOCK);
         start -= length;
         file.seek(SeekFrom::Start(start))?;
         let mut block = Vec::new();
-        (&mut file).take(length).read_to_end(&mut block)?;
+        file.take(length).read_to_end(&mut block)?;
         newlines += block.iter().filter(|byte| **byte == b'\n').count();
         blocks.push(block);
         if blocks.len() as u64 * BLOCK > MAX_LINE as u64 * (newlines as u64 + 1) {
@@ -170,35 +205,49 @@ pub fn tail(path: &Path, count: Count) -> Result<Vec<Result<Record, ReadError>>,
         }
         offset += line.len() as u64;
     }
-    let skip = lines.len().saturating_sub(count.0);
-    Ok(lines.into_iter().skip(skip).map(|(offset, line)| Record::parse(offset, line.to_vec())).collect())
+    let skip = lines.len().saturating_sub(count);
+    let end = lines.last().map_or(start, |(offset, line)| offset + line.len() as u64 + 1);
+    Ok((lines.into_iter().skip(skip).map(|(offset, line)| Record::parse(offset, line.to_vec())).collect(), end))
 }
 
-/// Lines as they are written, from some place in the file on.
+/// Lines as they are written, from some place in the ledger on.
 pub struct Following {
     path: PathBuf,
-    file: (u64, u64),
+    file: File,
     offset: u64,
     /// A line that is not whole yet.
     rest: Vec<u8>,
 }
 
 impl Following {
-    /// `offset` is where a line begins.
-    pub fn from(path: &Path, offset: u64) -> Result<Self, ReadError> {
-        let file = identity(&File::open(path)?)?;
-        Ok(Self { path: path.to_owned(), file, offset, rest: Vec::new() })
+    /// The last lines, as many as asked for, and what will follow them.
+    pub fn from(path: &Path, count: Count) -> Result<(Vec<Result<Record, ReadError>>, Self), ReadError> {
+        let Files { before, newest: file, newest_path } = Files::open(path)?;
+        let (last, offset) = last_lines(&file, count.0)?;
+        let mut lines = VecDeque::from(last);
+        add_earlier(&mut lines, &before, count)?;
+        Ok((lines.into(), Self { path: newest_path, file, offset, rest: Vec::new() }))
     }
 
     /// What has come since. A file that was replaced, or became shorter, is an error.
     pub fn more(&mut self) -> Result<Vec<Result<Record, ReadError>>, ReadError> {
-        let mut file = File::open(&self.path)?;
-        let from = self.offset + self.rest.len() as u64;
-        if identity(&file)? != self.file || file.metadata()?.len() < from {
-            return Err(io::Error::other("the file was replaced or cut while it was followed").into());
+        let mut lines = self.rest_of_file()?;
+        while let Some(next) = self.next_file()? {
+            // What was written to the old one between the look at it and its end.
+            lines.extend(self.rest_of_file()?);
+            (self.file, self.offset, self.rest) = (next, 0, Vec::new());
+            lines.extend(self.rest_of_file()?);
         }
-        file.seek(SeekFrom::Start(from))?;
-        file.read_to_end(&mut self.rest)?;
+        Ok(lines)
+    }
+
+    fn rest_of_file(&mut self) -> Result<Vec<Result<Record, ReadError>>, ReadError> {
+        let from = self.offset + self.rest.len() as u64;
+        if self.file.metadata()?.len() < from {
+            return Err(io::Error::other("the file was cut while it was followed").into());
+        }
+        self.file.seek(SeekFrom::Start(from))?;
+        self.file.read_to_end(&mut self.rest)?;
         let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let rest = self.rest.split_off(whole);
         let mut lines = Vec::new();
@@ -209,17 +258,31 @@ impl Following {
         }
         Ok(lines)
     }
-}
 
-/// Device and inode: a name may come to mean another file.
-fn identity(file: &File) -> io::Result<(u64, u64)> {
-    let about = file.metadata()?;
-    Ok((about.dev(), about.ino()))
+    /// The file after this one, if the ledger goes on in another.
+    fn next_file(&self) -> Result<Option<File>, ReadError> {
+        let own = identity(&self.file)?;
+        let newest = File::open(&self.path)?;
+        if identity(&newest)? == own {
+            return Ok(None);
+        }
+        let mut files = archive::list(&self.path)?.into_iter();
+        let is_own = |path: &Path| File::open(path).and_then(|file| identity(&file)).is_ok_and(|found| found == own);
+        if !files.any(|(_, path)| is_own(&path)) {
+            return Err(io::Error::other("the file was replaced while it was followed").into());
+        }
+        Ok(Some(files.next().map_or(Ok(newest), |(_, path)| File::open(path))?))
+    }
 }
 
 /// All lines, one at a time.
 pub fn lines(path: &Path) -> Result<Lines, ReadError> {
     Ok(Lines { raw: RawLines::open(path)? })
+}
+
+/// All lines as bytes, each with its place in its file.
+pub(super) fn raw_lines(path: &Path) -> Result<RawLines, ReadError> {
+    RawLines::open(path)
 }
 
 /// The first lines of entries that have no second one, oldest first: in flight, or left by a crash. Lines that cannot
@@ -240,36 +303,6 @@ pub fn open_entries(path: &Path) -> Result<Vec<Record>, ReadError> {
     Ok(open)
 }
 
-/// Checks that every line has the next number and is chained to the line before it, and names the first that is not.
-///
-/// It finds lines that were changed, removed, added or reordered. It cannot find lines cut from the end, nor a change
-/// to the last line, nor a file that was written anew from some point on: those need a checkpoint kept elsewhere.
-pub fn verify_chain(path: &Path) -> Result<Chain, VerifyError> {
-    let mut raw = RawLines::open(path)?;
-    let mut chain = Chain { lines: 0, head: Hash::NONE, torn: 0 };
-    for next in raw.by_ref() {
-        let (offset, line) = match next {
-            Ok(found) => found,
-            Err(ReadError::TooLong { offset }) => {
-                return Err(VerifyError::Broken { line: chain.lines + 1, offset, source: Break::NotALine });
-            }
-            Err(error @ (ReadError::Io(_) | ReadError::NotALine { .. })) => return Err(error.into()),
-        };
-        let expected = chain.lines + 1;
-        match serde_json::from_slice::<Link>(&line) {
-            Ok(Link { seq, .. }) if seq != expected => Err(Break::Seq { expected, found: seq }),
-            Ok(Link { prev, .. }) if prev != chain.head => Err(Break::Prev),
-            Ok(_) => Ok(()),
-            Err(_) => Err(Break::NotALine),
-        }
-        .map_err(|source| VerifyError::Broken { line: expected, offset, source })?;
-        chain.lines = expected;
-        chain.head = Hash::leaf(&line);
-    }
-    chain.torn = raw.torn;
-    Ok(chain)
-}
-
 impl Iterator for Lines {
     type Item = Result<Record, ReadError>;
 
@@ -281,7 +314,7 @@ impl Iterator for Lines {
 impl Lines {
     /// How many bytes after the last newline were passed over. Known at the end.
     pub fn torn(&self) -> u64 {
-        self.raw.torn
+        self.raw.torn()
     }
 }
 
@@ -305,6 +338,7 @@ impl Record {
 
 impl Count {
     pub const MAX: i64 = 500;
+    pub const ONE: Self = Self(1);
 
     pub fn get(self) -> usize {
         self.0
@@ -326,34 +360,64 @@ impl TryFrom<i64> for Count {
     }
 }
 
-/// Lines as bytes, each with its offset. After a line that is too long it goes on with the next.
-struct RawLines {
-    from: BufReader<File>,
-    offset: u64,
+/// Lines as bytes, each with its offset in its file. After a line that is too long it goes on with the next.
+pub(super) struct RawLines {
+    current: Option<Current>,
+    files: VecDeque<Source>,
     torn: u64,
-    /// Nothing more comes: the file ended, or cannot be read.
-    ended: bool,
+}
+
+struct Current {
+    from: BufReader<File>,
+    path: PathBuf,
+    offset: u64,
+}
+
+enum Source {
+    Named(PathBuf),
+    Open(File, PathBuf),
 }
 
 impl RawLines {
     fn open(path: &Path) -> Result<Self, ReadError> {
-        Ok(Self { from: BufReader::with_capacity(64 << 10, File::open(path)?), offset: 0, torn: 0, ended: false })
+        let Files { before, newest, newest_path } = Files::open(path)?;
+        let files = before.into_iter().map(Source::Named).chain([Source::Open(newest, newest_path)]).collect();
+        Ok(Self { current: None, files, torn: 0 })
+    }
+
+    /// The file that the last line was read from.
+    pub(super) fn file(&self) -> &Path {
+        self.current.as_ref().map_or(Path::new(""), |current| &current.path)
+    }
+
+    /// How many bytes after the last newline were passed over. Known at the end.
+    pub(super) fn torn(&self) -> u64 {
+        self.torn
     }
 
     fn read_next(&mut self) -> Result<Option<(u64, Vec<u8>)>, ReadError> {
-        let offset = self.offset;
-        let mut line = Vec::new();
-        let read = (&mut self.from).take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
-        self.offset += read as u64;
-        if line.pop_if(|byte| *byte == b'\n').is_some() {
-            return Ok(Some((offset, line)));
+        loop {
+            if let Some(current) = &mut self.current {
+                let offset = current.offset;
+                let mut line = Vec::new();
+                let read = (&mut current.from).take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
+                current.offset += read as u64;
+                if line.pop_if(|byte| *byte == b'\n').is_some() {
+                    return Ok(Some((offset, line)));
+                }
+                if read == MAX_LINE {
+                    current.offset += current.from.skip_until(b'\n')? as u64;
+                    return Err(ReadError::TooLong { offset });
+                }
+                self.torn += read as u64;
+            }
+            let (file, path) = match self.files.pop_front() {
+                None => return Ok(None),
+                Some(Source::Open(file, path)) => (file, path),
+                Some(Source::Named(path)) => (File::open(&path)?, path),
+            };
+            self.current = Some(Current { from: BufReader::with_capacity(64 << 10, file), path, offset: 0 });
         }
-        if read == MAX_LINE {
-            self.offset += self.from.skip_until(b'\n')? as u64;
-            return Err(ReadError::TooLong { offset });
-        }
-        self.torn = read as u64;
-        Ok(None)
     }
 }
 
@@ -361,11 +425,12 @@ impl Iterator for RawLines {
     type Item = Result<(u64, Vec<u8>), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
         let next = self.read_next();
-        self.ended = matches!(next, Ok(None) | Err(ReadError::Io(_)));
+        if let Err(ReadError::Io(_)) = &next {
+            // A file that cannot be read hides all that follows: nothing more comes.
+            self.current = None;
+            self.files.clear();
+        }
         next.transpose()
     }
 }

@@ -151,7 +151,7 @@ fn crossing(kind: Kind) -> Option<&'static str> {
         Kind::Peer => Some("peer"),
         Kind::Artifact => Some("artifact"),
         Kind::Token => Some("token"),
-        Kind::Call | Kind::LogSuppressed | Kind::Admin | Kind::Start | Kind::Stop => None,
+        Kind::Call | Kind::LogSuppressed | Kind::Admin | Kind::Checkpoint | Kind::Start | Kind::Stop => None,
     }
 }
 

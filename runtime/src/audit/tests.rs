@@ -1,3 +1,6 @@
+mod evidence;
+mod killed;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::file::{Fault, LedgerFile, Sink};
-use super::read::{self, Break, Chain, Count, Line, Record, VerifyError};
+use super::read::{self, Count, Line, Record};
+use super::verify::{Break, Verified, VerifyError, verify};
 use super::*;
 use crate::names::{CredentialName, ShardName, ToolName};
 
@@ -85,7 +89,7 @@ fn story(path: &Path) -> Vec<String> {
 }
 
 fn assert_whole(path: &Path, lines: u64) {
-    let Chain { lines: found, torn, .. } = read::verify_chain(path).unwrap();
+    let Verified { lines: found, torn, .. } = verify(path, None, &[]).unwrap();
     assert_eq!((found, torn), (lines, 0));
 }
 
@@ -358,7 +362,7 @@ async fn only_the_end_of_a_long_ledger_is_read_and_lines_longer_than_a_block_are
     fs::write(&path, [&bytes[..], &[b'y'; 200_000]].concat()).unwrap();
     let ledger = open(&path);
     assert_eq!(ledger.note(Note::new(Event::Start)).await.unwrap().seq, 302);
-    assert!(matches!(read::verify_chain(&path), Err(VerifyError::Broken { line: 1, .. })));
+    assert!(matches!(verify(&path, None, &[]), Err(VerifyError::Broken { line: 1, .. })));
 }
 
 #[test]
@@ -521,6 +525,10 @@ impl Sink for Faulty {
         if faults.sync_fails { Err(io::Error::other("the disk said no")) } else { self.file.sync() }
     }
 
+    fn divide(&mut self, aside: &Path) -> io::Result<()> {
+        self.file.divide(aside)
+    }
+
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         if self.faults.lock().unwrap().truncate_fails {
             Err(io::Error::other("nor this"))
@@ -534,7 +542,7 @@ fn faulty(path: &Path, options: Options) -> (Ledger, Arc<Mutex<Faults>>) {
     let opened = open::open(path, &options).unwrap();
     let faults = Arc::<Mutex<Faults>>::default();
     let sink = Box::new(Faulty { file: opened.sink, faults: Arc::clone(&faults) });
-    let writer = Writer::new(sink, opened.path, opened.end, options.clock).keep(opened.lock);
+    let writer = Writer::new(sink, opened.path, opened.end, options.clock).keep(opened.lock).signing(opened.signing);
     (Ledger::start(writer, options.waiting).unwrap(), faults)
 }
 
@@ -591,7 +599,7 @@ async fn what_cannot_be_taken_back_at_once_is_taken_back_before_the_next_line() 
     ledger.note(Note::new(Event::Start)).await.unwrap();
     *faults.lock().unwrap() = Faults { room: Some(50), truncate_fails: true, ..Faults::default() };
     assert!(ledger.ask(call()).await.is_err());
-    assert_eq!(read::verify_chain(&path).unwrap().torn, 50, "readers pass over it meanwhile");
+    assert_eq!(verify(&path, None, &[]).unwrap().torn, 50, "readers pass over it meanwhile");
     faults.lock().unwrap().room = None;
     assert!(ledger.ask(call()).await.is_err());
     *faults.lock().unwrap() = Faults::default();
@@ -690,7 +698,7 @@ async fn a_line_that_was_edited_removed_added_or_reordered_is_found() {
         ("not a line", [lines[0], unreadable, lines[2]].concat(), 2, Break::NotALine),
     ] {
         fs::write(&path, changed).unwrap();
-        match read::verify_chain(&path) {
+        match verify(&path, None, &[]) {
             Err(VerifyError::Broken { line: at, source, .. }) => assert_eq!((at, source), (line, fault), "{name}"),
             other => panic!("{name}: {other:?}"),
         }

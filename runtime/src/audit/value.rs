@@ -119,6 +119,14 @@ impl Hash {
     /// What the first line is chained to.
     pub const NONE: Self = Self([0; 32]);
 
+    pub fn from_bytes(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The RFC 6962 leaf hash of a line, without its newline.
     pub fn leaf(line: &[u8]) -> Self {
         Self(Sha256::new().chain_update([0]).chain_update(line).finalize().into())

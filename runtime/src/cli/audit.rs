@@ -11,10 +11,12 @@ use serde_json::json;
 
 use super::Common;
 use super::call::print;
+use super::evidence;
 use super::exit::Exit;
 use super::settings::Settings;
 use crate::audit::export::{self, ExportError, Format};
-use crate::audit::read::{self, Count, Line, ReadError, Record, VerifyError};
+use crate::audit::read::{self, Count, Line, ReadError, Record};
+use crate::audit::readings::{self, Reader};
 use crate::audit::stats::{self, Query, Stats};
 use crate::audit::{Kind, Phase};
 
@@ -38,8 +40,9 @@ pub(super) enum Audit {
     Search(Search),
     /// Write the record in a form that others read; a copy for reading, which proves nothing
     Export(Export),
-    /// Check that no line was changed, removed or moved, and name the first that was
-    Verify,
+    Verify(evidence::Verify),
+    Prove(evidence::Prove),
+    VerifyProof(evidence::VerifyProof),
 }
 
 #[derive(Args)]
@@ -98,6 +101,7 @@ impl Audit {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
         let (file, json) = (settings.ledger.as_path(), common.json);
+        self.leave(file);
         match self {
             Self::Tail { open: true, .. } => open(file, json),
             Self::Tail { n, open: false, follow: true } => follow(file, count(n)?, json).await,
@@ -105,7 +109,27 @@ impl Audit {
             Self::Stats => counts(file, json),
             Self::Search(search) => find(file, search, json),
             Self::Export(export) => write_out(file, &export),
-            Self::Verify => verify(file, json),
+            Self::Verify(verify) => verify.run(file, json),
+            Self::Prove(prove) => prove.run(file, json),
+            Self::VerifyProof(verify) => verify.run(json),
+        }
+    }
+
+    /// Puts the reading on record. A ledger whose folder cannot be written to is still read, or nobody could look into what is
+    /// wrong with it.
+    fn leave(&self, file: &Path) {
+        let reader = match self {
+            Self::Tail { .. } => Reader::Tail,
+            Self::Stats => Reader::Stats,
+            Self::Search(_) => Reader::Search,
+            Self::Export(_) => Reader::Export,
+            Self::Verify(_) => Reader::Verify,
+            Self::Prove(_) => Reader::Prove,
+            // Reads no ledger.
+            Self::VerifyProof(_) => return,
+        };
+        if let Err(error) = readings::leave(file, reader) {
+            tracing::warn!(%error, "this reading is not on record");
         }
     }
 }
@@ -117,14 +141,10 @@ fn count(n: i64) -> Result<Count, Exit> {
 /// The last lines, and then those that come, until the operator has seen enough. A file that is gone, or is another one, ends
 /// it: what came between is not known.
 async fn follow(file: &Path, count: Count, json: bool) -> Result<ExitCode, Exit> {
-    // From the first of the last lines on: what is written meanwhile comes once.
-    let last = read::tail(file, count).map_err(|error| unreadable(file, &error))?;
-    let from = last.first().map_or(0, |line| match line {
-        Ok(record) => record.offset,
-        Err(ReadError::NotALine { offset, .. } | ReadError::TooLong { offset }) => *offset,
-        Err(_) => 0,
-    });
-    let mut lines = read::Following::from(file, from).map_err(|error| unreadable(file, &error))?;
+    let (last, mut lines) = read::Following::from(file, count).map_err(|error| unreadable(file, &error))?;
+    for line in last {
+        told(line, json)?;
+    }
     loop {
         for line in lines.more().map_err(|error| unreadable(file, &error))? {
             told(line, json)?;
@@ -240,25 +260,7 @@ fn open(file: &Path, json: bool) -> Result<ExitCode, Exit> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn verify(file: &Path, json: bool) -> Result<ExitCode, Exit> {
-    let (code, text) = match read::verify_chain(file) {
-        Ok(chain) if json => {
-            let head = chain.head.to_string();
-            (0, json!({ "whole": true, "lines": chain.lines, "head": head, "torn_bytes": chain.torn }).to_string())
-        }
-        Ok(chain) => (0, format!("{} lines, each chained to the one before; head {}", chain.lines, chain.head)),
-        Err(VerifyError::Broken { line, offset, source }) => {
-            let what = source.to_string();
-            let text = json!({ "whole": false, "line": line, "byte": offset, "what": what }).to_string();
-            (Exit::CHECK, if json { text } else { format!("line {line} (byte {offset}): {what}") })
-        }
-        Err(VerifyError::Read(error)) => return Err(unreadable(file, &error)),
-    };
-    print(&text).map_err(|error| Exit::failed("output", &error))?;
-    Ok(ExitCode::from(code))
-}
-
-fn unreadable(file: &Path, error: &ReadError) -> Exit {
+pub(super) fn unreadable(file: &Path, error: &ReadError) -> Exit {
     Exit::failed(&format!("ledger {}", file.display()), error)
 }
 

@@ -17,7 +17,7 @@ Exit codes:
   3  settings, a manifest or a secret must be put right first
   4  the ledger cannot be written, so nothing runs
   5  an address or a file cannot be used
-  6  a check found something wrong (doctor, audit verify)
+  6  a check found something wrong (doctor, audit verify, audit verify-proof)
 
 Settings: flags go before the environment, the environment before the settings file, that before defaults.
 Log level: NEXUS_LOG, for example NEXUS_LOG=debug. Logs go to standard error.";
@@ -45,6 +45,10 @@ impl Exit {
 
     pub(super) fn resource(error: &dyn Error) -> Self {
         Self { code: Self::RESOURCE, story: story(error) }
+    }
+
+    pub(super) fn check(error: &dyn Error) -> Self {
+        Self { code: Self::CHECK, story: story(error) }
     }
 
     pub(super) fn story(&self) -> &str {

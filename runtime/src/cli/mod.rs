@@ -5,7 +5,9 @@
 mod audit;
 mod call;
 mod doctor;
+mod evidence;
 mod exit;
+mod mirror;
 mod mock_upstream;
 mod redact;
 mod serve;

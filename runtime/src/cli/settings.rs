@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{env, fs, io};
 
 use serde::Deserialize;
 
 use crate::artifacts::Store;
-use crate::audit::Digest;
+use crate::audit::{Digest, Evidence};
 use crate::names::{SettingName, ShardName};
 use crate::outbound::DnsName;
 use crate::secrets::{BadSecret, SecretValue};
@@ -35,6 +37,7 @@ pub struct Settings {
     pub mock_upstreams: MockUpstreams,
     pub cache: PathBuf,
     pub ledger: PathBuf,
+    pub audit: Audit,
     pub reports: Reports,
     pub http: Http,
     pub network: Network,
@@ -73,6 +76,57 @@ pub struct Network {
     pub allow_private: bool,
     /// Grants that say `scheme = "http"` may reach this machine.
     pub allow_loopback: bool,
+}
+
+/// How the record is kept. That it is kept is not a setting.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Audit {
+    /// The private key that signs checkpoints: `<ledger>.key` unless said, made at first use.
+    pub key: Option<PathBuf>,
+    /// A checkpoint at the latest after so many lines, and so many seconds after a line.
+    pub checkpoint_lines: NonZeroU32,
+    pub checkpoint_seconds: NonZeroU32,
+    /// Bytes of a file, after which the ledger goes on in another. 0: in one for ever.
+    pub rotate_bytes: u64,
+    /// Another file with each day, in UTC.
+    pub rotate_daily: bool,
+    /// Files whose last line is so many days old are removed. Absent: none are.
+    pub keep_days: Option<NonZeroU32>,
+    /// Lines also go to standard error. `AUDIT_LOG_STDERR` goes before it.
+    pub stderr: bool,
+    /// Lines also go to this OpenTelemetry collector, as logs and traces: `http://127.0.0.1:4318`.
+    pub otlp: Option<String>,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        let of = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            key: None,
+            checkpoint_lines: of(4096),
+            checkpoint_seconds: of(60),
+            rotate_bytes: 256 << 20,
+            rotate_daily: false,
+            keep_days: None,
+            stderr: false,
+            otlp: None,
+        }
+    }
+}
+
+impl Audit {
+    pub fn evidence(&self) -> Evidence {
+        let days = |days: NonZeroU32| Duration::from_secs(u64::from(days.get()) * 86_400);
+        Evidence {
+            key: self.key.clone(),
+            lines: u64::from(self.checkpoint_lines.get()),
+            every: Duration::from_secs(u64::from(self.checkpoint_seconds.get())),
+            rotate_bytes: (self.rotate_bytes > 0).then_some(self.rotate_bytes),
+            rotate_daily: self.rotate_daily,
+            keep: self.keep_days.map(days),
+        }
+    }
 }
 
 /// Where the reports of shards are kept.
@@ -131,6 +185,7 @@ struct File {
     mock_upstreams: MockUpstreams,
     cache: Option<PathBuf>,
     ledger: Option<PathBuf>,
+    audit: Audit,
     reports: Reports,
     http: Http,
     network: Network,
@@ -187,6 +242,9 @@ impl Settings {
         http.bind = flags.bind.unwrap_or(http.bind);
         let mut network = read.network;
         network.extra_ca = network.extra_ca.map(from_base);
+        let mut audit = read.audit;
+        audit.key = audit.key.map(from_base);
+        audit.stderr = flag("AUDIT_LOG_STDERR")?.unwrap_or(audit.stderr);
         let mock = match (flags.mock, flag("USE_MOCK")?) {
             (Some(mock), _) | (None, Some(mock)) => mock,
             (None, None) => read.mock.unwrap_or(true),
@@ -212,6 +270,7 @@ impl Settings {
                 ..read.mock_upstreams
             },
             cache: or_default(read.cache, "target/cache"),
+            audit,
             ledger: ledger.unwrap_or_else(|| or_default(read.ledger, "logs/nexus_audit.jsonl")),
             reports: Reports { folder: from_base(reports), ..read.reports },
             http,

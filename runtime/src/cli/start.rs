@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Exit;
+use super::mirror;
 use super::settings::{self, Settings, SettingsError};
 use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Subject};
 use crate::call::{Clock, Host};
@@ -23,7 +24,7 @@ use crate::wire::{Mock, Network, Wire};
 
 /// Opens the ledger, loads every shard that can be loaded, and writes the start into the ledger.
 pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
-    let ledger = ledger(&settings.ledger)?;
+    let ledger = ledger(settings)?;
     let (wire, clock) = wire(settings)?;
     let (found, mut left_out) = manifests(settings)?;
     let mut manifests = Vec::new();
@@ -114,8 +115,12 @@ pub(super) async fn stop(host: &Host) {
     }
 }
 
-pub(super) fn ledger(file: &Path) -> Result<Ledger, Exit> {
-    Ledger::open(file, audit::Options::default()).map_err(|error| Exit::ledger(&error))
+pub(super) fn ledger(settings: &Settings) -> Result<Ledger, Exit> {
+    let mut options = audit::Options::default().signed(settings.audit.evidence());
+    if settings.audit.stderr {
+        options = options.mirrored(mirror::to_stderr().map_err(|error| Exit::resource(&error))?);
+    }
+    Ledger::open(&settings.ledger, options).map_err(|error| Exit::ledger(&error))
 }
 
 fn wire(settings: &Settings) -> Result<(Wire, Clock), Exit> {
