@@ -31,6 +31,7 @@ mod ledger;
 mod live;
 mod loading;
 mod mcp;
+mod otlp;
 mod peers;
 mod policy_matrix;
 mod readers;

@@ -58,6 +58,10 @@ impl EventId {
     pub(super) fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
 }
 
 impl fmt::Display for EventId {

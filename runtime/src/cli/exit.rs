@@ -39,6 +39,10 @@ impl Exit {
         Self { code: Self::SETTINGS, story: story(error) }
     }
 
+    pub(super) fn settings_of(what: &str, error: &dyn Error) -> Self {
+        Self { code: Self::SETTINGS, story: format!("{what}: {}", story(error)) }
+    }
+
     pub(super) fn ledger(error: &dyn Error) -> Self {
         Self { code: Self::LEDGER, story: story(error) }
     }

@@ -9,6 +9,7 @@ mod evidence;
 mod exit;
 mod mirror;
 mod mock_upstream;
+mod otlp;
 mod redact;
 mod serve;
 pub mod settings;

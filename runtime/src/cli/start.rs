@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Exit;
-use super::mirror;
 use super::settings::{self, Settings, SettingsError};
+use super::{mirror, otlp};
 use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Subject};
 use crate::call::{Clock, Host};
 use crate::egress::{Door, Rights};
@@ -119,6 +119,9 @@ pub(super) fn ledger(settings: &Settings) -> Result<Ledger, Exit> {
     let mut options = audit::Options::default().signed(settings.audit.evidence());
     if settings.audit.stderr {
         options = options.mirrored(mirror::to_stderr().map_err(|error| Exit::resource(&error))?);
+    }
+    if let Some(endpoint) = &settings.audit.otlp {
+        options = options.mirrored(otlp::to_collector(endpoint, settings)?);
     }
     Ledger::open(&settings.ledger, options).map_err(|error| Exit::ledger(&error))
 }

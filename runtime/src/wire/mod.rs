@@ -14,7 +14,7 @@ pub mod retry;
 
 pub use directory::{AdReason, Blame, RawEntry, RawPage, ResultCode};
 pub use mock::Mock;
-pub use network::{Network, NetworkError, NetworkOptions};
+pub use network::{Collector, Network, NetworkError, NetworkOptions};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};

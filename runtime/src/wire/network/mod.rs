@@ -3,6 +3,7 @@
 //! Names resolve here, and every answer is judged: one forbidden address refuses the whole name, or a resolver under
 //! somebody else's control could try its luck. What is dialled is the address that was judged, never the name again.
 
+mod collector;
 pub(super) mod dial;
 mod options;
 mod pool;
@@ -11,6 +12,7 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
+pub use collector::Collector;
 pub use options::{NetworkError, NetworkOptions};
 
 use std::sync::Arc;
@@ -29,6 +31,9 @@ use pool::{Connection, Key, Pool};
 
 /// Says which program calls, and nothing of the machine it runs on.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("nexus/", env!("CARGO_PKG_VERSION")));
+
+/// How a message is framed is ours to say.
+const FRAMING: [HeaderName; 3] = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
 
 /// Connections to upstreams, kept open between requests.
 pub struct Network {
@@ -116,7 +121,6 @@ impl From<WireError> for Attempt {
 
 /// What the shard may set was judged; how the message is framed and where it goes is set here and nowhere else.
 fn compose(sealed: &Sealed) -> Result<http::Request<Full<Bytes>>, WireError> {
-    const FRAMING: [HeaderName; 3] = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
     let outbound = sealed.outbound();
     let Unsealed { mut headers, body } = sealed.unseal();
     for name in FRAMING {
