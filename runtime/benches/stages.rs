@@ -66,6 +66,7 @@ fn stages(bench: &mut Criterion) {
                     parent: None,
                     subject: Default::default(),
                     args_summary: None,
+                    subjects: Vec::new(),
                     request_bytes: None,
                 };
                 let entry = ledger.ask(asked).await.unwrap();

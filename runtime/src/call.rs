@@ -9,6 +9,7 @@ mod documents;
 mod health;
 mod own;
 mod peers;
+mod summary;
 mod who;
 
 pub use answer::{Answer, Asked, Done, Fault, Good};
@@ -26,14 +27,16 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use peers::Neighbourhood;
+use summary::Summary;
 
 use crate::audit::{self, Crossing, Digest, Ending, Entry, Event, Facts, Note, Scrubbed, Subject};
 use crate::egress::{Caller, Crossed, Door};
 use crate::names::ToolName;
+use crate::redact::{Pseudonyms, ResultPolicy};
 use crate::refusal::story;
 use crate::router::{Route, Router};
 use crate::shard::{CallContext, Failure, Shard};
-use crate::tool::{Category, Outcome, Output};
+use crate::tool::{Category, Content, Outcome, Output};
 use crate::wire::Source;
 
 /// The host: its tools, and the door they reach the world through.
@@ -45,6 +48,9 @@ pub struct Host {
     under_way: RwLock<()>,
     /// Calls of peers. They hold no lock of their own: who waits to write would keep them from beginning.
     peers: TaskTracker,
+    /// Who makes pseudonyms of persons in the record. Without it they are not named there at all.
+    persons: Option<Pseudonyms>,
+    results: ResultPolicy,
 }
 
 /// What a call took.
@@ -66,7 +72,14 @@ pub enum Clock {
 
 impl Host {
     pub fn new(router: Router, door: Arc<Door>, clock: Clock) -> Self {
-        Self { router, door, clock, under_way: RwLock::default(), peers: TaskTracker::new() }
+        let (under_way, peers) = (RwLock::default(), TaskTracker::new());
+        Self { router, door, clock, under_way, peers, persons: None, results: ResultPolicy::default() }
+    }
+
+    /// How persons are named in the record, and what results may say of them.
+    #[must_use]
+    pub fn of_persons(self, persons: Option<Pseudonyms>, results: ResultPolicy) -> Self {
+        Self { persons, results, ..self }
     }
 
     pub fn router(&self) -> &Router {
@@ -107,11 +120,14 @@ impl Host {
         let Some(route) = self.router.route(&asked.tool) else { return self.unknown(asked).await };
         let subject = Arc::new(self.subject(route, &asked));
         let arguments = asked.arguments.to_string();
+        let Summary { text, subjects } =
+            Summary::of(&asked.arguments, &route.tool.input_schema, &route.asked, self.persons.as_ref());
         let what = audit::Asked {
             what: Crossing::Call,
             parent: asked.within.as_ref().map(|within| within.parent),
             subject: subject.clone(),
-            args_summary: Some(summary(&asked.arguments, &route.tool.input_schema)),
+            args_summary: Some(text),
+            subjects,
             request_bytes: Some(arguments.len() as u64),
         };
         let entry = match self.door.ledger().ask(what).await {
@@ -172,7 +188,7 @@ impl Host {
         self.door.end_of_call(&caller).await;
         *used = Used { crossings: caller.crossings(), memory: caller.memory() };
         match ended {
-            Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes),
+            Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes, within.is_some()),
             Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
             Ok(Err(error)) => Err(Fault::Tool { code: error.code(), text: self.door.clean_text(error.text()) }),
             Err(failure) => Err(self.failed(&route.shard, &failure)),
@@ -187,7 +203,7 @@ impl Host {
     }
 
     /// A result must fit what was promised of it before anybody gets it.
-    fn done(&self, route: &Route, output: Output, most: usize) -> Result<Good, Fault> {
+    fn done(&self, route: &Route, output: Output, most: usize, is_peer: bool) -> Result<Good, Fault> {
         if output.bytes > most {
             return Err(Fault::OutputTooLarge { most });
         }
@@ -199,7 +215,15 @@ impl Host {
         if !output.complete && output.notes.is_empty() {
             return Err(Fault::OutputMisfit);
         }
-        let (output, redactions) = self.door.clean_output(output);
+        let (mut output, mut redactions) = self.door.clean_output(output);
+        let Output { data, content, notes, .. } = &mut output;
+        let mut texts: Vec<&mut String> = notes.iter_mut().collect();
+        texts.extend(content.iter_mut().filter_map(Content::text_mut));
+        let mut nothing = Value::Null;
+        let data = data.as_mut().unwrap_or(&mut nothing);
+        // A shard that asks another joins what clients need not see; what it makes of it is masked by its own tool's name.
+        let policy = if is_peer { &ResultPolicy::default() } else { &self.results };
+        policy.mask(route.tool.name.as_str(), &route.told, data, texts, &mut redactions);
         Ok(Good::Done(Done::new(output, redactions)))
     }
 
@@ -295,23 +319,4 @@ fn ending(result: &Result<Good, Fault>) -> Ending {
         Ok(Good::InputRequired(_)) => Ending::Release { facts: Facts { complete: Some(false), ..Facts::default() } },
         Err(fault) => fault.ending(),
     }
-}
-
-/// What the ledger says of arguments: names, kinds and sizes. Values of persons do not belong in a record that cannot be
-/// erased; numbers and switches say what was asked for and name nobody.
-fn summary(arguments: &Value, schema: &Value) -> Scrubbed {
-    let kind = |value: &Value| match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(value) => value.to_string(),
-        Value::String(text) => format!("string({})", text.chars().count()),
-        Value::Array(items) => format!("array({})", items.len()),
-        Value::Object(fields) => format!("object({})", fields.len()),
-    };
-    // A name that the schema does not know is free text: it is refused, and not recorded.
-    let known = |name: &str| schema.get("properties").is_some_and(|known| known.get(name).is_some());
-    let name = |name: &str| if known(name) { name.to_owned() } else { "?".to_owned() };
-    let fields = arguments.as_object().into_iter().flatten();
-    let parts: Vec<_> = fields.take(32).map(|(key, value)| format!("{}={}", name(key), kind(value))).collect();
-    Scrubbed::already_scrubbed(parts.join(" "))
 }

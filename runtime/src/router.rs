@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::names::{ShardName, ToolName};
+use crate::redact::Classes;
 use crate::shard::{MAX_CALLS, Shard};
 use crate::tool::{Document, Prompt, Tool};
 
@@ -43,6 +44,9 @@ pub struct LeftOut {
 pub struct Route {
     pub shard: Arc<Shard>,
     pub tool: Tool,
+    /// Of its arguments, and of its results.
+    pub asked: Classes,
+    pub told: Classes,
     input: Validator,
     output: Option<Validator>,
 }
@@ -209,8 +213,18 @@ fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Route)>, String> {
             schema_validator(schema)
                 .map_err(|error| format!("tool {}: {which} is not a JSON Schema: {error}", tool.name))
         };
+        let classes = |which: &str, schema: &Value| {
+            Classes::of(schema).map_err(|error| format!("tool {}: {which}: {error}", tool.name))
+        };
         let route = Route {
             shard: shard.clone(),
+            asked: classes("input-schema", &tool.input_schema)?,
+            told: tool
+                .output_schema
+                .as_ref()
+                .map(|schema| classes("output-schema", schema))
+                .transpose()?
+                .unwrap_or_default(),
             input: validator("input-schema", &tool.input_schema)?,
             output: tool.output_schema.as_ref().map(|schema| validator("output-schema", schema)).transpose()?,
             tool: tool.clone(),

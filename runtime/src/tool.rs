@@ -68,6 +68,17 @@ pub enum Content {
     Embedded { uri: String, media_type: Option<String>, body: Body },
 }
 
+impl Content {
+    /// What it says in words, but for names and addresses of things.
+    pub fn text_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Text(text) | Self::Embedded { body: Body::Text(text), .. } => Some(text),
+            Self::Link { description, .. } => description.as_mut(),
+            Self::Image(_) | Self::Audio(_) | Self::Embedded { body: Body::Blob(_), .. } => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Media {
     pub data: Vec<u8>,

@@ -33,6 +33,7 @@ mod loading;
 mod mcp;
 mod otlp;
 mod peers;
+mod persons;
 mod policy_matrix;
 mod readers;
 mod redact;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -68,6 +69,10 @@ impl Nexus {
             [("data", repo().join("mock-data").display().to_string())].map(|(k, v)| (k.to_owned(), v.into())),
         );
         set("mock-upstreams", upstreams.into());
+        // As after a first start, which makes one and says so.
+        let key = dir.path().join("ledger.jsonl.persons");
+        fs::write(&key, "07".repeat(32)).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         Self { dir, settings, env: BTreeMap::new() }
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use nexus::audit::{self, Crossing, Entry, Ledger, Options, Subject};
+use nexus::audit::{self, Crossing, Entry, Evidence, Ledger, Options, Subject};
 use nexus::call::{Asked, Clock, Host, Principal};
 use nexus::egress::{Caller, Door, Rights};
 use nexus::manifest::{Manifest, Values};
@@ -70,7 +70,8 @@ pub fn scrubber() -> Scrubber {
 }
 
 pub fn ledger(folder: &Path, durable: bool) -> Ledger {
-    let options = if durable { Options::default() } else { Options::default().danger_unsynced() };
+    let options =
+        if durable { Options::default().signed(Evidence::default()) } else { Options::default().danger_unsynced() };
     Ledger::open(&folder.join(format!("ledger-{durable}.jsonl")), options).unwrap()
 }
 
@@ -114,6 +115,7 @@ pub async fn caller(shard: &Shard, door: &Door, tool: &str) -> (Entry, Arc<Calle
         parent: None,
         subject: Arc::clone(&subject),
         args_summary: None,
+        subjects: Vec::new(),
         request_bytes: None,
     };
     let entry = door.ledger().ask(asked).await.unwrap();

@@ -101,9 +101,11 @@ impl Files {
         let own = identity(&newest)?;
         let mut before = Vec::new();
         for (_, path) in list(ledger)? {
-            let about = fs::metadata(&path)?;
-            if (about.dev(), about.ino()) != own {
-                before.push(path);
+            match fs::metadata(&path) {
+                Ok(about) if (about.dev(), about.ino()) != own => before.push(path),
+                // Removed since it was listed.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(Self { before, newest, newest_path: ledger.to_owned() })

@@ -14,6 +14,8 @@ use super::value::{EventId, Hash};
 
 const SCHEMA_VERSION: &str = "2";
 const SOURCE: &str = "nexus";
+/// Places of redactions in a line. What is beyond them counts by its rule alone.
+const MOST_PLACES: usize = 32;
 
 /// A line before the writer gives it a place: all fields but `seq` and `prev`.
 pub(super) struct Draft {
@@ -83,6 +85,9 @@ impl Draft {
                 }
             }
             fields.some("args_summary", asked.args_summary.as_ref());
+            if !asked.subjects.is_empty() {
+                fields.put("subjects", &asked.subjects);
+            }
             fields.some("request_bytes", asked.request_bytes.as_ref());
         })
     }
@@ -239,6 +244,7 @@ impl Fields {
         self.some("complete", complete.as_ref());
         if !redactions.is_empty() {
             self.put("redactions", redactions);
+            self.put("redacted", &redactions.places(MOST_PLACES));
         }
         self.some("result_digest", result.as_ref());
     }

@@ -123,8 +123,8 @@ pub(super) fn private_key_file(ledger: &Path) -> PathBuf {
     beside(ledger, ".key")
 }
 
-/// Puts a file in place whole or not at all.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Puts a private file in place, whole or not at all, and durably.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = beside(path, ".new");
     let mut file = OpenOptions::new().mode(0o600).write(true).create(true).truncate(true).open(&new)?;
     file.write_all(text.as_bytes())?;

@@ -1,6 +1,5 @@
 //! What a line says, in types. No field is a bare `String`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::{Digest, EventId, Scrubbed};
 use crate::names::{CredentialName, ShardName, ToolName};
+use crate::redact::{Pseudonym, Redactions};
 
 /// Something about to happen.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Asked {
     pub parent: Option<EventId>,
     pub subject: Arc<Subject>,
     pub args_summary: Option<Scrubbed>,
+    /// Whom it is about.
+    pub subjects: Vec<Pseudonym>,
     pub request_bytes: Option<u64>,
 }
 
@@ -102,8 +104,7 @@ pub struct Facts {
     pub reply_bytes: Option<u64>,
     pub rows: Option<u64>,
     pub complete: Option<bool>,
-    /// How often each rule of redaction struck.
-    pub redactions: BTreeMap<&'static str, u64>,
+    pub redactions: Redactions,
     pub result: Option<Digest>,
 }
 

@@ -62,6 +62,8 @@ pub struct Query {
     pub outcome: Option<String>,
     /// The host, in any case.
     pub destination: Option<String>,
+    /// A pseudonym, of a person that the arguments named.
+    pub subject: Option<String>,
     /// From then on.
     pub since: Option<Timestamp>,
     /// Before then.
@@ -187,6 +189,7 @@ impl Query {
             && is(&self.principal, &line.principal)
             && is(&self.outcome, &line.status)
             && self.destination.as_ref().is_none_or(goes_there)
+            && self.subject.as_ref().is_none_or(|subject| line.subjects.contains(subject))
             && self.is_then(&line.timestamp)
     }
 

@@ -15,6 +15,7 @@ use super::read::{self, Count, Line, Record};
 use super::verify::{Break, Verified, VerifyError, verify};
 use super::*;
 use crate::names::{CredentialName, ShardName, ToolName};
+use crate::redact::{Redactions, Rule};
 
 fn scratch() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
@@ -55,13 +56,20 @@ fn graph() -> Destination {
 
 fn call() -> Asked {
     let args_summary = Some(scrubbed(r#"{"limit":50}"#));
-    Asked { what: Crossing::Call, parent: None, subject: subject(), args_summary, request_bytes: None }
+    Asked {
+        what: Crossing::Call,
+        parent: None,
+        subject: subject(),
+        args_summary,
+        subjects: Vec::new(),
+        request_bytes: None,
+    }
 }
 
 fn egress(parent: EventId) -> Asked {
     let credential = Some(CredentialName::parse("graph").unwrap());
     let what = Crossing::Egress { to: Some(graph()), credential };
-    Asked { what, parent: Some(parent), args_summary: None, request_bytes: Some(12), ..call() }
+    Asked { what, parent: Some(parent), args_summary: None, subjects: Vec::new(), request_bytes: Some(12), ..call() }
 }
 
 fn done() -> Ending {
@@ -104,10 +112,12 @@ async fn a_call_and_its_crossing_leave_two_lines_each() {
     let inner = ledger.ask(egress(call_id)).await.unwrap();
     assert_eq!(written(&path).len(), 2, "both intents are on record before anything moved");
 
+    let mut redactions = Redactions::default();
+    redactions.add_path(Rule::Jwt, "/value/*/token".to_owned(), 2);
     let facts = Facts {
         upstream_status: Some(200),
         reply_bytes: Some(4096),
-        redactions: [("bearer", 2)].into(),
+        redactions,
         complete: Some(false),
         rows: Some(7),
         result: Some(Digest::of(b"reply")),
@@ -136,7 +146,9 @@ async fn a_call_and_its_crossing_leave_two_lines_each() {
     assert_eq!((destination.method.as_str(), destination.scheme.as_str()), ("GET", "https"));
     assert_eq!(egress_ended.event_id, egress_asked.event_id);
     assert_eq!(egress_ended.status.as_deref(), Some("success"));
-    assert_eq!(egress_ended.redactions, [("bearer".to_owned(), 2)].into());
+    assert_eq!(egress_ended.redactions, [("jwt".to_owned(), 2)].into());
+    let place = serde_json::json!({ "rule": "jwt", "path": "/value/*/token", "count": 2 });
+    assert_eq!(egress_ended.redacted, [place]);
     assert_eq!((egress_ended.rows, egress_ended.complete), (Some(7), Some(false)));
     assert_eq!(call_ended.status.as_deref(), Some("error"));
     assert_eq!(call_ended.error_type.as_deref(), Some("trap"));

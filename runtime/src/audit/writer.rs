@@ -4,8 +4,10 @@
 //! Between the callers' lines it writes some of its own: checkpoints, what was read on the command line, what mirrors lost,
 //! which files were removed.
 
+mod upkeep;
+
 use std::cmp::Ordering;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::oneshot;
 
+use super::LedgerError;
 use super::draft::Draft;
 use super::evidence::{self, Signing};
 use super::file::{Fault, Sink};
@@ -22,10 +25,8 @@ use super::line::{Event, Note};
 use super::mirror::Mirror;
 use super::queue::{Leaving, Queue, Request, Round};
 use super::read;
-use super::readings;
 use super::tree::Tree;
 use super::value::{EventId, Hash};
-use super::{LedgerError, archive};
 
 /// Where the next line goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,6 @@ pub(super) struct End {
 
 /// How often an idle writer looks for lines to sign, and for what was read.
 const PATIENCE: Duration = Duration::from_secs(1);
-const UNDIVIDED: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
     sink: Box<dyn Sink>,
@@ -54,6 +54,8 @@ pub(super) struct Writer {
     first: Option<(u64, Date)>,
     /// Dividing the file failed; it is tried again after that.
     undivided_until: Option<Instant>,
+    /// When it was last looked for readings.
+    looked: Instant,
     bytes: Vec<u8>,
     /// Keeps other writers out for as long as it lives.
     _lock: Option<File>,
@@ -65,6 +67,16 @@ enum State {
     Interrupted(Interruption),
     /// The file is not as we left it. Only a restart helps.
     Tampered,
+}
+
+/// What was placed.
+struct Placed {
+    /// The number of the batch's first line.
+    first: u64,
+    /// Up to where a checkpoint among it covers, itself included, and its note.
+    signed: Option<(u64, String)>,
+    /// What each mirror lost, as is now on record.
+    told: Vec<u64>,
 }
 
 struct Interruption {
@@ -91,6 +103,7 @@ impl Writer {
             mirrors: Vec::new(),
             first,
             undivided_until: None,
+            looked: Instant::now(),
             bytes: Vec::new(),
             _lock: None,
         }
@@ -133,7 +146,9 @@ impl Writer {
         let patience = self.signing.is_some().then_some(PATIENCE);
         while queue.take(&mut batch, &last, patience) {
             let (lines, began) = (batch.len(), Instant::now());
-            self.read_readings();
+            if self.looked.elapsed() >= PATIENCE {
+                self.read_readings();
+            }
             if self.divide_if_due() {
                 self.tidy();
             }
@@ -161,46 +176,8 @@ impl Writer {
     /// Returns the `seq` of the batch's first line.
     fn write(&mut self, batch: &[Request], last: bool) -> Result<u64, Fault> {
         self.bytes.clear();
-        let now = (self.clock)();
         let mut end = self.end.clone();
-        let mut signed = None;
-        // A file that continues another begins with what was signed of it.
-        if end.length == 0 && end.next > 1 {
-            signed = self.sign(&mut end, now);
-        }
-        match &mut self.state {
-            State::Sound => {}
-            State::Interrupted(_) if batch.is_empty() && !last => return Ok(end.next),
-            State::Interrupted(Interruption { cause, lost, dirty, owed }) => {
-                if *dirty {
-                    take_back(self.sink.as_mut(), self.end.length)?;
-                    *dirty = false;
-                }
-                let note = Note { count: Some(*lost), ..Note::new(Event::Admin { code: cause }) };
-                end.place(&Draft::note(EventId::new(), &note, now), &mut self.bytes);
-                for draft in owed {
-                    end.place(draft, &mut self.bytes);
-                }
-            }
-            State::Tampered => return Err(Fault::Tampered),
-        }
-        let first = end.next;
-        for request in batch {
-            end.place(request.draft(), &mut self.bytes);
-        }
-        let is_due = |signing: &Signing| signing.is_due(end.next - 1) || (last && signing.is_unsigned(end.next - 1));
-        let mut told = Vec::new();
-        if signed.is_none() && self.signing.as_ref().is_some_and(is_due) {
-            for mirror in &self.mirrors {
-                let lost = mirror.lost();
-                if lost > 0 {
-                    let note = Note { count: Some(lost), ..Note::new(Event::Admin { code: mirror.code() }) };
-                    end.place(&Draft::note(EventId::new(), &note, now), &mut self.bytes);
-                }
-                told.push(lost);
-            }
-            signed = self.sign(&mut end, now);
-        }
+        let Placed { first, signed, told } = self.place(batch, last, &mut end)?;
         if self.bytes.is_empty() {
             return Ok(first);
         }
@@ -211,12 +188,14 @@ impl Writer {
         self.sink.sync()?;
         same(self.sink.length()?, end.length)?;
 
-        self.first.get_or_insert((self.end.next, evidence::day(now)));
+        self.first.get_or_insert((self.end.next, evidence::day((self.clock)())));
         self.end = end;
         if let State::Interrupted(Interruption { lost, .. }) = std::mem::replace(&mut self.state, State::Sound) {
             tracing::warn!(path = %self.path.display(), lost, "the ledger is written to again");
         }
-        self.mirrors.iter().zip(told).for_each(|(mirror, told)| mirror.forget(told));
+        for (mirror, told) in self.mirrors.iter().zip(told) {
+            mirror.forget(told);
+        }
         self.mirrors.iter().for_each(|mirror| mirror.offer(&self.bytes));
         if let Some(signing) = &mut self.signing {
             signing.written(self.end.next - 1, signed.as_ref().map(|(covered, _)| *covered));
@@ -229,97 +208,57 @@ impl Writer {
         Ok(first)
     }
 
+    /// Gives a batch its place, after what is owed and before what is due.
+    fn place(&mut self, batch: &[Request], last: bool, end: &mut End) -> Result<Placed, Fault> {
+        let now = (self.clock)();
+        let mut signed = None;
+        // A file that continues another begins with what was signed of it.
+        if end.length == 0 && end.next > 1 {
+            signed = self.sign(end, now);
+        }
+        match &mut self.state {
+            State::Sound => {}
+            State::Interrupted(_) if batch.is_empty() && !last => {
+                self.bytes.clear();
+                return Ok(Placed { first: end.next, signed: None, told: Vec::new() });
+            }
+            State::Interrupted(Interruption { cause, lost, dirty, owed }) => {
+                if *dirty {
+                    take_back(self.sink.as_mut(), self.end.length)?;
+                    *dirty = false;
+                }
+                end.note(Event::Admin { code: cause }, *lost, now, &mut self.bytes);
+                for draft in owed {
+                    end.place(draft, &mut self.bytes);
+                }
+            }
+            State::Tampered => return Err(Fault::Tampered),
+        }
+        let first = end.next;
+        for request in batch {
+            end.place(request.draft(), &mut self.bytes);
+        }
+        let lines = end.next - 1;
+        let is_due = |signing: &Signing| signing.is_due(lines) || (last && signing.is_unsigned(lines));
+        let mut told = Vec::new();
+        if signed.is_none() && self.signing.as_ref().is_some_and(is_due) {
+            for mirror in &self.mirrors {
+                let lost = mirror.lost();
+                if lost > 0 {
+                    end.note(Event::Admin { code: mirror.code() }, lost, now, &mut self.bytes);
+                }
+                told.push(lost);
+            }
+            signed = self.sign(end, now);
+        }
+        Ok(Placed { first, signed, told })
+    }
+
     /// Places a checkpoint, and returns up to where it covers, itself included, and its note.
     fn sign(&mut self, end: &mut End, now: Timestamp) -> Option<(u64, String)> {
         let (draft, note) = self.signing.as_ref()?.draft(end.tree.as_ref()?, now);
         end.place(&draft, &mut self.bytes);
         Some((end.next - 1, note))
-    }
-
-    /// Begins a new file if this one is full, or of another day. True if it did.
-    fn divide_if_due(&mut self) -> bool {
-        let (Some(signing), Some((first, day)), State::Sound) = (&self.signing, self.first, &self.state) else {
-            return false;
-        };
-        let options = signing.options();
-        let is_full = options.rotate_bytes.is_some_and(|most| self.end.length >= most);
-        let is_old = options.rotate_daily && day != evidence::day((self.clock)());
-        // A file of nothing but its first line would only be followed by another.
-        if !(is_full || is_old)
-            || self.end.next == first + 1
-            || self.undivided_until.is_some_and(|at| Instant::now() < at)
-        {
-            return false;
-        }
-        let is_ours = self.sink.length().is_ok_and(|length| length == self.end.length);
-        // What is not as we left it is not set aside: the next line finds that out.
-        if !is_ours {
-            return false;
-        }
-        if let Err(error) = self.sink.divide(&archive::name(&self.path, first)) {
-            tracing::warn!(path = %self.path.display(), %error, "the ledger's file cannot be divided, and grows on");
-            self.undivided_until = Some(Instant::now() + UNDIVIDED);
-            return false;
-        }
-        self.end.length = 0;
-        self.first = None;
-        true
-    }
-
-    /// Removes files that are older than they have to be kept, each once the ledger says so.
-    fn tidy(&mut self) {
-        let Some((signing, keep)) = self.signing.as_ref().and_then(|signing| Some((signing, signing.options().keep?)))
-        else {
-            return;
-        };
-        let before = (self.clock)() - jiff::SignedDuration::try_from(keep).unwrap_or(jiff::SignedDuration::MAX);
-        let old = match archive::removable(&self.path, signing.verifier(), before) {
-            Ok(old) => old,
-            Err(error) => {
-                tracing::warn!(path = %self.path.display(), %error, "old files of the ledger are kept");
-                return;
-            }
-        };
-        for file in old {
-            let note = Note {
-                count: Some(file.last - file.first + 1),
-                bytes: Some(file.bytes),
-                through: Some(file.last),
-                ..Note::new(Event::Admin { code: "file-removed" })
-            };
-            if let Err(error) = self.write_now(note).and_then(|()| {
-                let failed = |source| LedgerError::Write { path: file.path.clone(), source: Arc::new(source) };
-                fs::remove_file(&file.path).map_err(failed)
-            }) {
-                tracing::warn!(path = %file.path.display(), %error, "an old file of the ledger is kept");
-                return;
-            }
-        }
-    }
-
-    /// Takes over what commands have left about what they read.
-    fn read_readings(&mut self) {
-        if self.signing.is_none() || !matches!(self.state, State::Sound) {
-            return;
-        }
-        let mut batch = Vec::new();
-        let left = readings::take(&self.path, |reading| {
-            let (done, _) = oneshot::channel();
-            batch.push(Request::Note { draft: reading.draft(), done });
-        });
-        match left {
-            Ok(None) => {}
-            Ok(Some(left)) => {
-                self.commit(&mut batch, false);
-                // What could not be recorded stays where it is.
-                if matches!(self.state, State::Sound)
-                    && let Err(error) = left.done()
-                {
-                    tracing::warn!(path = %self.path.display(), %error, "what was read may be recorded twice");
-                }
-            }
-            Err(error) => tracing::warn!(path = %self.path.display(), %error, "what was read cannot be taken over"),
-        }
     }
 
     fn fail(&mut self, batch: &mut Vec<Request>, fault: Fault) {
@@ -360,6 +299,11 @@ impl Writer {
 
 impl End {
     pub(super) const START: Self = Self { length: 0, next: 1, prev: Hash::NONE, tree: None };
+
+    fn note(&mut self, event: Event, count: u64, now: Timestamp, bytes: &mut Vec<u8>) {
+        let note = Note { count: Some(count), ..Note::new(event) };
+        self.place(&Draft::note(EventId::new(), &note, now), bytes);
+    }
 
     /// Gives a line its place: the next number, the link to the line before, and its bytes at the end of `bytes`.
     fn place(&mut self, draft: &Draft, bytes: &mut Vec<u8>) {

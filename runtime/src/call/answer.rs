@@ -1,7 +1,5 @@
 //! What a client asks, and all that it can get.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -11,6 +9,7 @@ use super::peers::Within;
 use super::{ClientName, Principal};
 use crate::audit::{Ending, Facts, Position, Scrubbed};
 use crate::egress::{Crossed, Progress};
+use crate::redact::Redactions;
 use crate::tool::{Content, InputRequired, Output, Resumed};
 use crate::wire::Source;
 
@@ -57,8 +56,7 @@ pub struct Done {
     pub content: Vec<Content>,
     pub complete: bool,
     pub notes: Vec<String>,
-    /// How often each rule of redaction struck.
-    pub redactions: BTreeMap<&'static str, u64>,
+    pub redactions: Redactions,
 }
 
 /// Why there is no result. The texts are for the client and have been scrubbed.
@@ -148,7 +146,7 @@ fn guest_text(code: &str) -> &'static str {
 }
 
 impl Done {
-    pub(super) fn new(clean: Output, redactions: BTreeMap<&'static str, u64>) -> Self {
+    pub(super) fn new(clean: Output, redactions: Redactions) -> Self {
         let Output { data, written: _, content, complete, notes, bytes: _ } = clean;
         let text = data.as_ref().map(Value::to_string);
         Self { data, text, content, complete, notes, redactions }

@@ -31,6 +31,7 @@ impl Host {
             parent: None,
             subject: Arc::new(audit::Subject { shard: Some(kept.shard.clone()), ..subject }),
             args_summary: Some(Scrubbed::already_scrubbed(format!("version {}", kept.version))),
+            subjects: Vec::new(),
             request_bytes: None,
         };
         let unrecorded = |error: audit::LedgerError| {

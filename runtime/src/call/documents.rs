@@ -94,6 +94,7 @@ impl Host {
             parent: None,
             subject: subject.clone(),
             args_summary: Some(Scrubbed::already_scrubbed(self.door.clean_text(&what))),
+            subjects: Vec::new(),
             request_bytes: None,
         };
         let unrecorded = |error: audit::LedgerError| {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Asked, Done, Fault, Good, Host, Used, health, summary};
+use super::summary::Summary;
+use super::{Answer, Asked, Done, Fault, Good, Host, Used, health};
 use crate::audit::read::{self, Count, ReadError};
 use crate::audit::{self, Crossing, Entry, Subject};
 use crate::names::{ShardName, ToolName};
+use crate::redact::Classes;
 use crate::refusal::story;
 use crate::router::OWN_NAME;
 use crate::tool::{Annotations, Category, Output, Tool};
@@ -122,7 +124,8 @@ impl Host {
             what: Crossing::Call,
             parent: asked.within.as_ref().map(|within| within.parent),
             subject: Arc::new(subject),
-            args_summary: Some(summary(&asked.arguments, &own.input_schema())),
+            args_summary: Some(Summary::of(&asked.arguments, &own.input_schema(), &Classes::default(), None).text),
+            subjects: Vec::new(),
             request_bytes: Some(asked.arguments.to_string().len() as u64),
         };
         let entry = match self.door.ledger().ask(what).await {

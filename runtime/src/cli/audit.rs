@@ -11,14 +11,15 @@ use serde_json::json;
 
 use super::Common;
 use super::call::print;
-use super::evidence;
 use super::exit::Exit;
 use super::settings::Settings;
+use super::{evidence, persons};
 use crate::audit::export::{self, ExportError, Format};
 use crate::audit::read::{self, Count, Line, ReadError, Record};
 use crate::audit::readings::{self, Reader};
 use crate::audit::stats::{self, Query, Stats};
 use crate::audit::{Kind, Phase};
+use crate::redact::Pseudonym;
 
 #[derive(Subcommand)]
 pub(super) enum Audit {
@@ -42,6 +43,11 @@ pub(super) enum Audit {
     Export(Export),
     Verify(evidence::Verify),
     Prove(evidence::Prove),
+    /// Show the pseudonym of a person in the ledger; takes the key
+    Pseudonym {
+        /// A name, an address or a number, as a tool's argument has it
+        value: String,
+    },
     VerifyProof(evidence::VerifyProof),
 }
 
@@ -78,6 +84,9 @@ pub(super) struct Search {
     /// That ended so
     #[arg(long, value_parser = ["success", "refused", "error", "abandoned"])]
     outcome: Option<String>,
+    /// Whose arguments name this person: a name or an address as it was given, which takes the key, or a pseudonym
+    #[arg(long, value_name = "PERSON")]
+    subject: Option<String>,
     /// That went to this host
     #[arg(long, value_name = "HOST")]
     destination: Option<String>,
@@ -107,7 +116,12 @@ impl Audit {
             Self::Tail { n, open: false, follow: true } => follow(file, count(n)?, json).await,
             Self::Tail { n, open: false, follow: false } => tail(file, count(n)?, json),
             Self::Stats => counts(file, json),
-            Self::Search(search) => find(file, search, json),
+            Self::Search(search) => find(&settings, search, json),
+            Self::Pseudonym { value } => {
+                let pseudonym = pseudonym(&settings, &value)?;
+                let text = if json { json!({ "pseudonym": pseudonym }).to_string() } else { pseudonym };
+                print(&text).map_err(|error| Exit::failed("output", &error)).map(|()| ExitCode::SUCCESS)
+            }
             Self::Export(export) => write_out(file, &export),
             Self::Verify(verify) => verify.run(file, json),
             Self::Prove(prove) => prove.run(file, json),
@@ -125,8 +139,8 @@ impl Audit {
             Self::Export(_) => Reader::Export,
             Self::Verify(_) => Reader::Verify,
             Self::Prove(_) => Reader::Prove,
-            // Reads no ledger.
-            Self::VerifyProof(_) => return,
+            // Read no ledger.
+            Self::VerifyProof(_) | Self::Pseudonym { .. } => return,
         };
         if let Err(error) = readings::leave(file, reader) {
             tracing::warn!(%error, "this reading is not on record");
@@ -191,9 +205,11 @@ fn counted(stats: &Stats) -> String {
 }
 
 #[expect(clippy::disallowed_macros, reason = "standard error is for what a person should know beside the lines")]
-fn find(file: &Path, search: Search, json: bool) -> Result<ExitCode, Exit> {
-    let Search { n, kind, tool, shard, principal, outcome, destination, since, until } = search;
-    let query = Query { kind, tool, shard, principal, outcome, destination, since, until };
+fn find(settings: &Settings, search: Search, json: bool) -> Result<ExitCode, Exit> {
+    let file = settings.ledger.as_path();
+    let Search { n, kind, tool, shard, principal, outcome, subject, destination, since, until } = search;
+    let subject = subject.map(|subject| pseudonym(settings, &subject)).transpose()?;
+    let query = Query { kind, tool, shard, principal, outcome, destination, subject, since, until };
     let found = stats::search(file, &query, count(n)?).map_err(|error| unreadable(file, &error))?;
     for record in &found.records {
         show(&record.raw, &record.line, json)?;
@@ -207,6 +223,18 @@ fn find(file: &Path, search: Search, json: bool) -> Result<ExitCode, Exit> {
         return Ok(ExitCode::from(Exit::CHECK));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of a person, or as it was given.
+fn pseudonym(settings: &Settings, person: &str) -> Result<String, Exit> {
+    if let Ok(given) = person.parse::<Pseudonym>() {
+        return Ok(given.to_string());
+    }
+    let path = persons::file(settings);
+    match persons::load(&path)? {
+        Some(key) => Ok(key.of(person).to_string()),
+        None => Err(Exit::usage(format!("there is no key at {}: give a pseudonym (p_...) instead", path.display()))),
+    }
 }
 
 /// To standard output. How much it was, and what could not be read, is for standard error.

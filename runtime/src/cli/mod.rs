@@ -10,6 +10,7 @@ mod exit;
 mod mirror;
 mod mock_upstream;
 mod otlp;
+mod persons;
 mod redact;
 mod serve;
 pub mod settings;

@@ -17,6 +17,7 @@ use crate::artifacts::Store;
 use crate::audit::{Digest, Evidence};
 use crate::names::{SettingName, ShardName};
 use crate::outbound::DnsName;
+use crate::redact::ResultPolicy;
 use crate::secrets::{BadSecret, SecretValue};
 use crate::wire::NetworkOptions;
 use crate::wire::mock::{Fault, MockOptions};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub cache: PathBuf,
     pub ledger: PathBuf,
     pub audit: Audit,
+    /// What results say of persons.
+    pub results: ResultPolicy,
     pub reports: Reports,
     pub http: Http,
     pub network: Network,
@@ -84,6 +87,8 @@ pub struct Network {
 pub struct Audit {
     /// The private key that signs checkpoints: `<ledger>.key` unless said, made at first use.
     pub key: Option<PathBuf>,
+    /// The key that makes pseudonyms of persons: `<ledger>.persons` unless said, made at first use.
+    pub person_key: Option<PathBuf>,
     /// A checkpoint at the latest after so many lines, and so many seconds after a line.
     pub checkpoint_lines: NonZeroU32,
     pub checkpoint_seconds: NonZeroU32,
@@ -104,6 +109,7 @@ impl Default for Audit {
         let of = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self {
             key: None,
+            person_key: None,
             checkpoint_lines: of(4096),
             checkpoint_seconds: of(60),
             rotate_bytes: 256 << 20,
@@ -186,6 +192,7 @@ struct File {
     cache: Option<PathBuf>,
     ledger: Option<PathBuf>,
     audit: Audit,
+    results: ResultPolicy,
     reports: Reports,
     http: Http,
     network: Network,
@@ -244,6 +251,7 @@ impl Settings {
         network.extra_ca = network.extra_ca.map(from_base);
         let mut audit = read.audit;
         audit.key = audit.key.map(from_base);
+        audit.person_key = audit.person_key.map(from_base);
         audit.stderr = flag("AUDIT_LOG_STDERR")?.unwrap_or(audit.stderr);
         let mock = match (flags.mock, flag("USE_MOCK")?) {
             (Some(mock), _) | (None, Some(mock)) => mock,
@@ -271,6 +279,7 @@ impl Settings {
             },
             cache: or_default(read.cache, "target/cache"),
             audit,
+            results: read.results,
             ledger: ledger.unwrap_or_else(|| or_default(read.ledger, "logs/nexus_audit.jsonl")),
             reports: Reports { folder: from_base(reports), ..read.reports },
             http,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::exit::Exit;
 use super::settings::{self, Settings, SettingsError};
-use super::{mirror, otlp};
+use super::{mirror, otlp, persons};
 use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Subject};
 use crate::call::{Clock, Host};
 use crate::egress::{Door, Rights};
@@ -25,6 +25,11 @@ use crate::wire::{Mock, Network, Wire};
 /// Opens the ledger, loads every shard that can be loaded, and writes the start into the ledger.
 pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
     let ledger = ledger(settings)?;
+    let (persons, is_new_key) = persons::load_or_make(settings)?;
+    if is_new_key {
+        let made = Note::new(Event::Admin { code: "person-key-made" });
+        ledger.note(made).await.map_err(|error| Exit::ledger(&error))?;
+    }
     let (wire, clock) = wire(settings)?;
     let (found, mut left_out) = manifests(settings)?;
     let mut manifests = Vec::new();
@@ -62,7 +67,8 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
             Err(error) => left_out.push(LeftOut::bad(name, file, story(&error))),
         }
     }
-    let host = Arc::new(Host::new(Router::new(shards, left_out), door, clock));
+    let host = Host::new(Router::new(shards, left_out), door, clock);
+    let host = Arc::new(host.of_persons(Some(persons), settings.results.clone()));
     for left_out in host.router().left_out() {
         match left_out.disabled {
             true => tracing::info!(shard = left_out.name, reason = left_out.reason, "shard is off"),

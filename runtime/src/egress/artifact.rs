@@ -111,6 +111,7 @@ impl Door {
             parent: caller.call,
             subject: caller.subject.clone(),
             args_summary: None,
+            subjects: Vec::new(),
             request_bytes: request_bytes.map(|bytes| bytes as u64),
         };
         let entry = self.ledger.ask(asked).await?;

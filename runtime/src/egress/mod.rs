@@ -280,6 +280,7 @@ impl Door {
             parent: caller.call,
             subject: caller.subject.clone(),
             args_summary: None,
+            subjects: Vec::new(),
             request_bytes: None,
         };
         Ok(self.ledger.ask(asked).await?)

@@ -75,6 +75,7 @@ impl Door {
             parent: caller.call,
             subject: caller.subject.clone(),
             args_summary: None,
+            subjects: Vec::new(),
             request_bytes: Some(arguments.len() as u64),
         };
         let entry = self.ledger.ask(what).await.map_err(|error| PeerFault::Refused(Refusal::from(error).code()))?;

@@ -142,7 +142,7 @@ pub(super) fn page_facts(page: &CleanPage) -> Facts {
         rows: Some(page.entries.len() as u64),
         reply_bytes: Some(page.bytes as u64),
         complete: Some(!page.partial),
-        redactions: page.redactions.by_rule(),
+        redactions: page.redactions.clone(),
         ..Facts::default()
     }
 }
@@ -151,7 +151,7 @@ pub(super) fn facts(reply: &CleanReply) -> Facts {
     Facts {
         upstream_status: Some(reply.status.as_u16()),
         reply_bytes: Some(reply.body.len() as u64),
-        redactions: reply.redactions.by_rule(),
+        redactions: reply.redactions.clone(),
         ..Facts::default()
     }
 }

@@ -1,6 +1,5 @@
 //! What leaves a guest in words: log lines, progress, results and error texts. Scrubbed here, bounded here.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use super::{Caller, Door, Progress};
@@ -76,8 +75,8 @@ impl Door {
         self.clean_text(&cut)
     }
 
-    /// A result without secrets, and how often each rule struck.
-    pub fn clean_output(&self, output: Output) -> (Output, BTreeMap<&'static str, u64>) {
+    /// A result without secrets, and what went.
+    pub fn clean_output(&self, output: Output) -> (Output, Redactions) {
         let mut found = Redactions::default();
         let content = output.content.into_iter().map(|content| self.clean_content(content, &mut found)).collect();
         let notes = output.notes.iter().map(|note| self.clean(note, &mut found)).collect();
@@ -89,10 +88,7 @@ impl Door {
             found.merge(clean.redactions);
             clean.value
         });
-        (
-            Output { data, written: None, content, complete: output.complete, notes, bytes: output.bytes },
-            found.by_rule(),
-        )
+        (Output { data, written: None, content, complete: output.complete, notes, bytes: output.bytes }, found)
     }
 
     pub fn clean_questions(&self, mut asked: InputRequired) -> InputRequired {

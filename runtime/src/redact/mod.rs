@@ -20,10 +20,13 @@
 //!
 //! The order within a reply is fixed: what a grant keeps, then needles, names and shapes over what is left.
 
+mod classes;
 mod json;
 mod leak;
 mod needles;
 mod page;
+mod policy;
+mod pseudonym;
 mod reply;
 mod shapes;
 mod words;
@@ -31,8 +34,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use classes::{BadClass, Class, Classes};
 pub use leak::{Leak, Place};
 pub use page::CleanPage;
+pub use policy::{Exception, ResultPolicy, Treatment};
+pub use pseudonym::{NoPseudonym, Pseudonym, Pseudonyms};
 pub use reply::{BadBody, CleanReply};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -308,6 +314,12 @@ pub enum Rule {
     Header,
     /// Nested too deep to be looked at.
     Depth,
+    /// The tool's schema calls it a secret.
+    ClassSecret,
+    /// Masked as the operator wants it.
+    ClassPerson,
+    ClassPay,
+    ClassHealth,
 }
 
 impl Rule {
@@ -331,6 +343,10 @@ impl Rule {
             Rule::Assignment => "assignment",
             Rule::Header => "header",
             Rule::Depth => "depth",
+            Rule::ClassSecret => "class-secret",
+            Rule::ClassPerson => "class-person",
+            Rule::ClassPay => "class-pay",
+            Rule::ClassHealth => "class-health",
         }
     }
 }
@@ -366,6 +382,11 @@ impl Redactions {
         rules
     }
 
+    /// Rule, path and count of each place, as many as fit.
+    pub fn places(&self, most: usize) -> Vec<Redacted<'_>> {
+        self.iter().take(most).map(|(rule, path, count)| Redacted { rule: rule.as_str(), path, count }).collect()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (Rule, &str, u64)> {
         self.0.iter().map(|((rule, path), count)| (*rule, path.as_str(), *count))
     }
@@ -381,11 +402,19 @@ impl Redactions {
         self.add_path(rule, path, 1);
     }
 
-    fn add_path(&mut self, rule: Rule, path: String, count: u64) {
+    pub(crate) fn add_path(&mut self, rule: Rule, path: String, count: u64) {
         let key = (rule, path);
         let is_full = self.0.len() >= Self::MOST_PATHS && !self.0.contains_key(&key);
         *self.0.entry(if is_full { (rule, "/*".to_owned()) } else { key }).or_default() += count;
     }
+}
+
+/// How often a rule struck at a path.
+#[derive(Debug, serde::Serialize)]
+pub struct Redacted<'a> {
+    rule: &'static str,
+    path: &'a str,
+    count: u64,
 }
 
 impl Serialize for Redactions {

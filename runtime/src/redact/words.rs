@@ -225,7 +225,7 @@ impl Name {
 }
 
 /// The words of a name, in small letters, without digits.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let is_small = |c: Option<char>| c.is_some_and(|c| c.is_alphabetic() && !c.is_uppercase());
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
