@@ -27,28 +27,15 @@ pub(super) enum Request {
 
 struct Waiting {
     requests: Vec<Request>,
-    /// How many the writer waits for. It is woken when they are there.
-    wanted: usize,
     /// The writer leaves as soon as nothing waits.
     closing: bool,
     /// The writer has left. Nothing is taken any more.
     gone: bool,
 }
 
-/// How long the last round took, from which follows how long to wait for company in the next.
-#[derive(Default)]
-pub(super) struct Round {
-    pub(super) lines: usize,
-    pub(super) took: Duration,
-}
-
 impl Queue {
-    /// Timers are no finer than this, and a disk that fast needs no company.
-    const SHORTEST: Duration = Duration::from_micros(50);
-    const LONGEST: Duration = Duration::from_micros(1000);
-
     pub(super) fn new(room: usize, clock: fn() -> Timestamp) -> Self {
-        let waiting = Mutex::new(Waiting { requests: Vec::new(), wanted: 1, closing: false, gone: false });
+        let waiting = Mutex::new(Waiting { requests: Vec::new(), closing: false, gone: false });
         Self { waiting, arrived: Condvar::new(), room, clock }
     }
 
@@ -73,9 +60,9 @@ impl Queue {
             return Err(LedgerError::Busy);
         }
         waiting.requests.push(request);
-        let enough = waiting.requests.len() == waiting.wanted;
+        let is_first = waiting.requests.len() == 1;
         drop(waiting);
-        if enough {
+        if is_first {
             self.arrived.notify_one();
         }
         Ok(())
@@ -88,26 +75,17 @@ impl Queue {
 
     /// Waits for requests, `patience` at most, and swaps what there is into `batch`. False when closing and empty.
     ///
-    /// Callers of the last round, just woken, are likely to be back at once: an ask is followed by its ending. Going
-    /// without them would leave every round half full, so they get as long as a round takes: fewer rounds cost less than
-    /// they wait.
-    pub(super) fn take(&self, batch: &mut Vec<Request>, last: &Round, patience: Option<Duration>) -> bool {
-        let mut waiting = self.lock();
-        let expected = last.lines + waiting.requests.len();
-        waiting.wanted = 1;
-        waiting = match patience {
-            None => self.arrived.wait_while(waiting, Waiting::short).unwrap_or_else(PoisonError::into_inner),
+    /// It waits for no company: while the disk takes one round the next gathers by itself.
+    pub(super) fn take(&self, batch: &mut Vec<Request>, patience: Option<Duration>) -> bool {
+        let waiting = self.lock();
+        let idle = |waiting: &mut Waiting| waiting.requests.is_empty() && !waiting.closing;
+        let mut waiting = match patience {
+            None => self.arrived.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner),
             Some(patience) => {
-                let woken = self.arrived.wait_timeout_while(waiting, patience, Waiting::short);
+                let woken = self.arrived.wait_timeout_while(waiting, patience, idle);
                 woken.unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        let moment = last.took.min(Self::LONGEST);
-        if last.lines > 1 && moment >= Self::SHORTEST && !waiting.requests.is_empty() {
-            waiting.wanted = expected;
-            let company = self.arrived.wait_timeout_while(waiting, moment, Waiting::short);
-            waiting = company.unwrap_or_else(PoisonError::into_inner).0;
-        }
         std::mem::swap(&mut waiting.requests, batch);
         waiting.gone = waiting.closing && batch.is_empty();
         !waiting.gone
@@ -116,12 +94,6 @@ impl Queue {
     /// A request is pushed or it is not: a panic in between leaves nothing half done.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiting {
-    fn short(&mut self) -> bool {
-        self.requests.len() < self.wanted && !self.closing
     }
 }
 

@@ -23,7 +23,7 @@ use super::evidence::{self, Signing};
 use super::file::{Fault, Sink};
 use super::line::{Event, Note};
 use super::mirror::Mirror;
-use super::queue::{Leaving, Queue, Request, Round};
+use super::queue::{Leaving, Queue, Request};
 use super::read;
 use super::tree::Tree;
 use super::value::{EventId, Hash};
@@ -142,10 +142,8 @@ impl Writer {
         let _leaving = Leaving(queue);
         self.tidy();
         let mut batch = Vec::new();
-        let mut last = Round::default();
         let patience = self.signing.is_some().then_some(PATIENCE);
-        while queue.take(&mut batch, &last, patience) {
-            let (lines, began) = (batch.len(), Instant::now());
+        while queue.take(&mut batch, patience) {
             if self.looked.elapsed() >= PATIENCE {
                 self.read_readings();
             }
@@ -153,7 +151,6 @@ impl Writer {
                 self.tidy();
             }
             self.commit(&mut batch, false);
-            last = Round { lines, took: began.elapsed() };
         }
         self.read_readings();
         self.commit(&mut batch, true);

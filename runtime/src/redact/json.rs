@@ -5,7 +5,7 @@
 //! [`DEEPEST`] is masked whole, because what cannot be looked at does not pass.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -37,6 +37,7 @@ pub(super) fn scrub(eyes: &Eyes, text: &str, named: &[KeepPath]) -> Option<(Stri
 fn walk(eyes: &Eyes, text: &str, named: &[KeepPath], path: &[Rc<str>], nesting: usize) -> Option<(String, Redactions)> {
     let mut walk = Walk {
         eyes,
+        pieces: eyes.pieces(text),
         named,
         cursor: Cursor::new(text),
         edits: Vec::new(),
@@ -65,6 +66,8 @@ fn walk(eyes: &Eyes, text: &str, named: &[KeepPath], path: &[Rc<str>], nesting: 
 
 struct Walk<'a> {
     eyes: &'a Eyes,
+    /// Where strings begin that hold a piece of a value.
+    pieces: BTreeSet<usize>,
     named: &'a [KeepPath],
     cursor: Cursor<'a>,
     edits: Vec<Edit>,
@@ -222,6 +225,9 @@ impl<'a> Walk<'a> {
     }
 
     fn string(&mut self, place: Range<usize>, field: Field) {
+        if self.pieces.contains(&place.start) {
+            return self.replace(place, Rule::Needle, Cow::Owned(quote(MARK)));
+        }
         if let Some(name) = field.secret.filter(|name| name.value == Value::Any) {
             return self.scalar(place, name);
         }
@@ -230,7 +236,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let text = decode(raw);
-        if let Some(name) = field.secret.filter(|_| shapes::looks_random(&text)) {
+        if let Some(name) = field.secret.filter(|name| name.value.fits(&text)) {
             return self.scalar(place, name);
         }
         let looks_nested = self.nesting < DEEPEST_TEXT && text.trim_start().starts_with(['{', '[', '"']);
@@ -253,7 +259,7 @@ impl<'a> Walk<'a> {
         if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
             return; // null, true and false are no secrets
         }
-        if let Some(name) = field.secret.filter(|name| name.value == Value::Any) {
+        if let Some(name) = field.secret.filter(|name| name.value.fits(text)) {
             return self.scalar(place, name);
         }
         let scope = if field.is_identifier { Scope::NoCards } else { Scope::All };
@@ -267,9 +273,9 @@ impl<'a> Walk<'a> {
         let text = self.cursor.text.get(place.clone()).unwrap_or_default();
         let is_masked = text.strip_prefix('"').is_some_and(|text| text.starts_with(MARK));
         let is_nothing = matches!(text, "\"\"" | "null" | "true" | "false");
-        let fits = name.value == Value::Any || shapes::looks_random(text.trim_matches('"'));
+        let fits = name.value.fits(text.trim_matches('"'));
         if !is_masked && !is_nothing && fits {
-            self.replace(place, Rule::SecretName, Cow::Owned(quote(MARK)));
+            self.replace(place, name.value.rule(), Cow::Owned(quote(MARK)));
         }
     }
 
@@ -319,6 +325,23 @@ pub(super) fn strings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
         cursor.at += rest.iter().position(|b| *b == b'"')?;
         let place = cursor.string();
         Some(decode(text.get(place.start + 1..place.end.saturating_sub(1)).unwrap_or_default()))
+    })
+}
+
+/// Every string of `text`, which is JSON, that is no key, and where it begins.
+pub(super) fn values(text: &str) -> impl Iterator<Item = (usize, Cow<'_, str>)> {
+    let mut cursor = Cursor::new(text);
+    std::iter::from_fn(move || {
+        loop {
+            let rest = text.as_bytes().get(cursor.at..)?;
+            cursor.at += rest.iter().position(|b| *b == b'"')?;
+            let place = cursor.string();
+            cursor.skip_blanks();
+            if cursor.peek() != Some(b':') {
+                let raw = text.get(place.start + 1..place.end.saturating_sub(1)).unwrap_or_default();
+                return Some((place.start, decode(raw)));
+            }
+        }
     })
 }
 

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use percent_encoding::percent_decode;
 
 use super::shapes::Scope;
+use super::split::Pieces;
 use super::{Eyes, Rule, Scrubber, as_json, json};
 use crate::outbound::{DirectorySearch, Outbound};
 
@@ -73,9 +74,10 @@ impl Scrubber {
         eyes.pass(outbound.path_and_query().as_bytes(), Place::Query)?;
         eyes.headers(outbound.headers())?;
         eyes.pass(outbound.body(), Place::Body)?;
-        if let Some((_, text)) = as_json(outbound.body()).filter(|(_, text)| text.contains('\\')) {
-            for string in json::strings(text) {
-                eyes.pass(string.as_bytes(), Place::Body)?;
+        if let Some((_, text)) = as_json(outbound.body()) {
+            eyes.whole(text, Place::Body)?;
+            if text.contains('\\') {
+                return json::strings(text).try_for_each(|string| eyes.pass(string.as_bytes(), Place::Body));
             }
         }
         Ok(())
@@ -96,8 +98,11 @@ impl Scrubber {
     pub fn leak_of_text(&self, text: &[u8], place: Place) -> Result<(), Leak> {
         let eyes = self.eyes();
         eyes.look(text, place)?;
-        if let Some((_, text)) = as_json(text).filter(|(_, text)| text.contains('\\')) {
-            return json::strings(text).try_for_each(|string| eyes.look(string.as_bytes(), place));
+        if let Some((_, text)) = as_json(text) {
+            eyes.whole(text, place)?;
+            if text.contains('\\') {
+                return json::strings(text).try_for_each(|string| eyes.look(string.as_bytes(), place));
+            }
         }
         Ok(())
     }
@@ -127,6 +132,17 @@ impl Eyes {
             view = Cow::Owned(percent_decode(&view).collect());
         }
         Ok(())
+    }
+
+    /// A value in pieces, with keys and without.
+    fn whole(&self, text: &str, place: Place) -> Result<(), Leak> {
+        let stands = |pieces: &Pieces| {
+            pieces.stand_in(json::strings(text)) || pieces.stand_in(json::values(text).map(|(_, value)| value))
+        };
+        match stands(&self.shared.base_pieces) || stands(&self.live_pieces) {
+            true => Err(Leak { rule: Rule::Needle, place }),
+            false => Ok(()),
+        }
     }
 
     fn look(&self, text: &[u8], place: Place) -> Result<(), Leak> {

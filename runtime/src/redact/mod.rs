@@ -15,12 +15,13 @@
 //!   holds anything of a value.
 //!
 //! Does not know: who asks, which grant allows it, what a person's data is. It has no clock, socket or file. It does not
-//! decompress or decrypt, does not join a secret from two strings, does not look into binary formats for anything but
+//! decompress or decrypt, finds a value in pieces only as [split] says, does not look into binary formats for anything but
 //! needles, and does not find a value with fewer than four bytes.
 //!
 //! The order within a reply is fixed: what a grant keeps, then needles, names and shapes over what is left.
 
 mod classes;
+mod ids;
 mod json;
 mod leak;
 mod needles;
@@ -28,9 +29,13 @@ mod page;
 mod policy;
 mod pseudonym;
 mod reply;
+mod rules;
 mod shapes;
+mod split;
 mod words;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
 
@@ -40,8 +45,9 @@ pub use page::CleanPage;
 pub use policy::{Exception, ResultPolicy, Treatment};
 pub use pseudonym::{NoPseudonym, Pseudonym, Pseudonyms};
 pub use reply::{BadBody, CleanReply};
+pub use rules::{RulePack, rule_pack};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
@@ -52,6 +58,7 @@ use crate::policy::KeepPath;
 use crate::secrets::SecretValue;
 use needles::{Needles, Spellings};
 use shapes::{Found, Scope};
+use split::Pieces;
 
 /// What stands where a secret stood.
 const MARK: &str = "[redacted:secret]";
@@ -68,6 +75,7 @@ pub struct Scrubber(Arc<Shared>);
 
 struct Shared {
     base: Needles,
+    base_pieces: Pieces,
     live: RwLock<Live>,
 }
 
@@ -76,6 +84,7 @@ struct Shared {
 struct Live {
     tokens: VecDeque<Token>,
     needles: Arc<Needles>,
+    pieces: Arc<Pieces>,
 }
 
 struct Token {
@@ -105,7 +114,8 @@ impl Live {
 impl Scrubber {
     pub fn new<'a>(needles: impl IntoIterator<Item = &'a SecretValue>) -> Self {
         let spellings: Vec<Spellings> = needles.into_iter().map(|value| needles::spellings(value.expose())).collect();
-        Self(Arc::new(Shared { base: Needles::new(&spellings), live: RwLock::default() }))
+        let base_pieces = needles::pieces(&spellings);
+        Self(Arc::new(Shared { base: Needles::new(&spellings), base_pieces, live: RwLock::default() }))
     }
 
     /// A token the host has just been given. It is sought in everything scrubbed from now on.
@@ -114,6 +124,7 @@ impl Scrubber {
         let mut live = self.0.live.write().unwrap_or_else(PoisonError::into_inner);
         if live.keep(token) {
             live.needles = Arc::new(Needles::new(live.tokens.iter().map(|token| &token.spellings)));
+            live.pieces = Arc::new(needles::pieces(live.tokens.iter().map(|token| &token.spellings)));
         }
     }
 
@@ -169,8 +180,9 @@ impl Scrubber {
     }
 
     fn eyes(&self) -> Eyes {
-        let live = Arc::clone(&self.0.live.read().unwrap_or_else(PoisonError::into_inner).needles);
-        Eyes { shared: Arc::clone(&self.0), live }
+        let live = self.0.live.read().unwrap_or_else(PoisonError::into_inner);
+        let (needles, pieces) = (Arc::clone(&live.needles), Arc::clone(&live.pieces));
+        Eyes { shared: Arc::clone(&self.0), live: needles, live_pieces: pieces }
     }
 }
 
@@ -178,6 +190,7 @@ impl Scrubber {
 struct Eyes {
     shared: Arc<Shared>,
     live: Arc<Needles>,
+    live_pieces: Arc<Pieces>,
 }
 
 impl Eyes {
@@ -198,7 +211,18 @@ impl Eyes {
 
     /// Whether a body of any kind can pass without being read. An escape may hide anything, so it is read.
     fn is_clean(&self, text: &[u8]) -> bool {
-        !text.contains(&b'\\') && self.needles(text).is_empty() && shapes::is_clean_json(text)
+        !text.contains(&b'\\')
+            && self.needles(text).is_empty()
+            && shapes::is_clean_json(text)
+            && !self.shared.base_pieces.may_begin_in(text)
+            && !self.live_pieces.may_begin_in(text)
+    }
+
+    /// Where the strings of this JSON begin that hold a piece of a value.
+    fn pieces(&self, text: &str) -> BTreeSet<usize> {
+        let mut places = self.shared.base_pieces.places(text);
+        places.extend(self.live_pieces.places(text));
+        places
     }
 
     /// `text` without secrets. `None`: there were none. Only needles are taken out of what is not text. `named`: see
@@ -306,8 +330,12 @@ pub enum Rule {
     GoogleKey,
     SlackToken,
     StripeKey,
+    /// Of a service that marks its tokens.
+    ServiceToken,
     UrlUserinfo,
     CardNumber,
+    /// A national number, in a field or after a word that says so.
+    NationalId,
     /// `password=…` in text.
     Assignment,
     /// A header that is for the host alone.
@@ -338,8 +366,10 @@ impl Rule {
             Rule::GoogleKey => "google-key",
             Rule::SlackToken => "slack-token",
             Rule::StripeKey => "stripe-key",
+            Rule::ServiceToken => "service-token",
             Rule::UrlUserinfo => "url-userinfo",
             Rule::CardNumber => "card-number",
+            Rule::NationalId => "national-id",
             Rule::Assignment => "assignment",
             Rule::Header => "header",
             Rule::Depth => "depth",

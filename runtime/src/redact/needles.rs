@@ -17,6 +17,8 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
+use super::split::Pieces;
+
 /// A shorter value is not sought: it would be found in every text.
 pub(super) const SHORTEST: usize = 4;
 /// A shorter encoded spelling is not sought: random base64 would hold it by chance.
@@ -213,6 +215,11 @@ pub(super) fn spellings(value: &str) -> Spellings {
         byte_forms(&utf16, &mut all);
     }
     all
+}
+
+/// The values themselves, to be sought in pieces. A value's own form is the first of its spellings.
+pub(super) fn pieces<'a>(spellings: impl IntoIterator<Item = &'a Spellings>) -> Pieces {
+    Pieces::new(spellings.into_iter().filter_map(|all| Some(all.first()?.bytes.clone())))
 }
 
 fn after_scheme(value: &str) -> Option<&str> {

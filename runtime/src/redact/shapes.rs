@@ -8,7 +8,7 @@
 //! | header | `Bearer`, `Basic` | a long token follows; for Basic, one that decodes to `name:password` |
 //! | assignment | a secret name | `name=value`, `name: value`, `"name": "value"`, `<name>value<`, `--name value`, `name is value` |
 //! | URL | `://` | a password, or a machine's token, before the `@` of its authority |
-//! | vendor token | its prefix | as many characters of its alphabet as the vendor uses |
+//! | vendor token | its prefix | as many characters of its alphabet as the vendor uses, see `rules.toml` |
 //! | card number | digits | a known issuer, its length and grouping, and the Luhn sum |
 //!
 //! An unquoted value that is assigned reaches to the end of its line or to where the next pair begins, because passwords
@@ -24,11 +24,14 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
+use super::rules::{Alphabet, PACK};
 use super::words::{self, Name, Stem, Value};
 use super::{MARK_START, Rule};
 
 /// A name is looked for this far to either side of its stem.
 const NAME_REACH: usize = 96;
+/// So many words before one are read with it.
+const WORDS_BEFORE: usize = 2;
 /// An unquoted value on an endless line (minified script) ends here.
 const LONGEST_UNQUOTED: usize = 512;
 
@@ -47,43 +50,6 @@ pub(super) enum Scope {
     Credentials,
 }
 
-/// A token that a vendor marks as one.
-struct Vendor {
-    rule: Rule,
-    prefix: &'static str,
-    /// Characters that may follow the prefix besides letters and digits.
-    also: &'static [u8],
-    least: usize,
-}
-
-const fn vendor(rule: Rule, prefix: &'static str, also: &'static [u8], least: usize) -> Vendor {
-    Vendor { rule, prefix, also, least }
-}
-
-const VENDORS: &[Vendor] = &[
-    vendor(Rule::AwsKey, "AKIA", b"", 16),
-    vendor(Rule::AwsKey, "ASIA", b"", 16),
-    vendor(Rule::GithubToken, "ghp_", b"", 36),
-    vendor(Rule::GithubToken, "gho_", b"", 36),
-    vendor(Rule::GithubToken, "ghu_", b"", 36),
-    vendor(Rule::GithubToken, "ghs_", b"", 36),
-    vendor(Rule::GithubToken, "ghr_", b"", 36),
-    vendor(Rule::GithubToken, "github_pat_", b"_", 50),
-    vendor(Rule::GitlabToken, "glpat-", b"-_", 20),
-    vendor(Rule::SlackToken, "xoxa-", b"-", 10),
-    vendor(Rule::SlackToken, "xoxb-", b"-", 10),
-    vendor(Rule::SlackToken, "xoxe-", b"-", 10),
-    vendor(Rule::SlackToken, "xoxe.xoxp-", b"-", 10),
-    vendor(Rule::SlackToken, "xoxp-", b"-", 10),
-    vendor(Rule::SlackToken, "xoxr-", b"-", 10),
-    vendor(Rule::SlackToken, "xoxs-", b"-", 10),
-    vendor(Rule::GoogleKey, "AIza", b"-_", 35),
-    vendor(Rule::GoogleKey, "ya29.", b"-_", 30),
-    vendor(Rule::StripeKey, "sk_live_", b"", 16),
-    vendor(Rule::StripeKey, "rk_live_", b"", 16),
-    vendor(Rule::StripeKey, "whsec_", b"+/=", 24),
-];
-
 #[derive(Clone, Copy)]
 enum Anchor {
     Stem(usize),
@@ -92,6 +58,7 @@ enum Anchor {
     Scheme,
     Url,
     Azure,
+    Bot,
     Vendor(usize),
 }
 
@@ -116,9 +83,10 @@ static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
         ("basic", Anchor::Scheme),
         ("://", Anchor::Url),
         (":\\/\\/", Anchor::Url),
+        (":aa", Anchor::Bot),
     ]);
     all.extend(AZURE.iter().map(|text| (*text, Anchor::Azure)));
-    all.extend(VENDORS.iter().enumerate().map(|(index, vendor)| (vendor.prefix, Anchor::Vendor(index))));
+    all.extend(PACK.tokens.iter().enumerate().map(|(index, token)| (token.prefix.as_str(), Anchor::Vendor(index))));
     Anchors::new(all, stems)
 });
 
@@ -217,6 +185,7 @@ pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
             Anchor::Url if credentials_only => None,
             Anchor::Url => userinfo(text, hit.end).map(|place| (Rule::UrlUserinfo, place)),
             Anchor::Azure => azure(text, hit.start + 1).map(|place| (Rule::AzureSecret, place)),
+            Anchor::Bot => bot(text, hit.start).map(|place| (Rule::ServiceToken, place)),
             Anchor::Vendor(index) => vendor_token(text, hit.start, index),
         };
         if let Some((rule, place)) = shape {
@@ -242,6 +211,7 @@ pub(super) fn is_clean_json(text: &[u8]) -> bool {
             Anchor::Scheme => scheme(text, hit).is_none(),
             Anchor::Url => userinfo(text, hit.end).is_none(),
             Anchor::Azure => azure(text, hit.start + 1).is_none(),
+            Anchor::Bot => bot(text, hit.start).is_none(),
             Anchor::Vendor(index) => vendor_token(text, hit.start, index).is_none(),
         };
         if is_clean { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -324,14 +294,27 @@ impl<'a> Names<'a> {
         if alone.as_ref().is_some_and(|named| named.name.value == Value::Any) {
             return alone;
         }
-        let previous = slice(text, start.saturating_sub(16)..start.saturating_sub(1));
-        let word = previous.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
-        let from = start.saturating_sub(1 + word);
-        let is_name = words::begins_name(slice(text, from..from + word));
-        if !is_name || self::before(text, start) != Some(b' ') {
-            return alone;
+        // `security` says nothing; the words around it may (`social security number`).
+        let after = skip(slice(text, 0..text.len().min(end + 16)), end + 1, |b| b.is_ascii_alphabetic());
+        let ends = [Some(end), Some(after).filter(|after| text.get(end) == Some(&b' ') && *after > end + 1)];
+        let mut from = start;
+        for _ in 0..WORDS_BEFORE {
+            if self::before(text, from) != Some(b' ') {
+                break;
+            }
+            let previous = slice(text, from.saturating_sub(16)..from - 1);
+            let word = previous.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+            from -= 1 + word;
+            if !words::begins_name(slice(text, from..from + word)) {
+                continue;
+            }
+            for end in ends.into_iter().flatten() {
+                if let Some(name) = self.secret_name(slice(text, from..end)) {
+                    return Some(Named { name, place: from..end });
+                }
+            }
         }
-        self.secret_name(slice(text, from..end)).map(|name| named(name, from)).or(alone)
+        alone
     }
 }
 
@@ -371,7 +354,7 @@ fn assignment(text: &[u8], Named { name, place }: Named) -> Option<Range<usize>>
         && bytes.iter().take_while(|b| **b != b' ').all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
     // `password = a` is a password even so, and `password: required` is none.
     let complaint = is_complaint(lone) && (!whole || (at(next) == Some(b':') && lone.len() > 2));
-    let fits = name.value == Value::Any || looks_random(lone);
+    let fits = name.value.fits(lone);
     (!nothing && !reference && !complaint && fits).then_some(value)
 }
 
@@ -429,23 +412,9 @@ fn after_quote(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     matches!(text.get(quote), Some(b'"' | b'\'' | b'`')).then_some((start..quote + 1, quote + 1))
 }
 
-/// What people say of passwords in place of a password. A closed list: a password may well be an English word.
+/// What people say of passwords in place of a password.
 fn is_complaint(word: &str) -> bool {
-    #[rustfmt::skip]
-    const WORDS: &[&str] = &[
-        "a", "about", "accepted", "again", "all", "allowed", "already", "also", "always", "an", "and", "any", "at", "bad", "being",
-        "blank", "both", "by", "cached", "case", "changed", "checked", "compromised", "configured", "considered", "correct",
-        "created", "defined", "deleted", "denied", "disabled", "empty", "enabled", "encrypted", "existing", "expired", "expiring",
-        "exposed", "for", "from", "generated", "going", "good", "hashed", "here", "hidden", "ignored", "in", "incorrect", "insecure",
-        "invalid", "issued", "it", "just", "leaked", "like", "locked", "logged", "long", "longer", "malformed", "mandatory",
-        "masked", "missing", "more", "necessary", "needed", "never", "new", "no", "not", "now", "obsolete", "of", "old", "on", "one",
-        "only", "optional", "out", "over", "passed", "permanent", "present", "protected", "provided", "read", "ready", "redacted",
-        "refused", "rejected", "required", "reset", "reused", "revoked", "same", "secure", "sent", "set", "short", "shorter",
-        "signed", "so", "specified", "still", "stored", "strong", "supplied", "supported", "temporary", "that", "the", "there",
-        "this", "to", "too", "truncated", "unavailable", "unknown", "unset", "up", "updated", "used", "valid", "validated",
-        "verified", "weak", "what", "when", "where", "with", "within", "wrong", "yet", "your",
-    ];
-    word.is_empty() || WORDS.contains(&word.to_ascii_lowercase().as_str())
+    word.is_empty() || PACK.words.complaints.iter().any(|complaint| word.eq_ignore_ascii_case(complaint))
 }
 
 /// Made by a machine: long, without blanks, letters of both cases and digits or long hex, and no GUID.
@@ -517,9 +486,22 @@ fn scheme(text: &[u8], name: Range<usize>) -> Option<Range<usize>> {
 }
 
 /// The password in a URL's authority; or its user, if that is a machine's token.
+///
+/// Whoever composes an URL from its parts forgets that `#` and `?` end an authority. A password with one of them is found as well,
+/// unless what stands before it is a port.
 fn userinfo(text: &[u8], start: usize) -> Option<Range<usize>> {
-    let ends = |b: u8| matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\') || b.is_ascii_whitespace();
-    let authority = slice(text, start..skip(text, start, |b| !ends(b)));
+    let ends = |b: u8| matches!(b, b'/' | b'"' | b'\'' | b'<' | b'>' | b'\\') || b.is_ascii_whitespace();
+    let mut authority = slice(text, start..skip(text, start, |b| !ends(b)));
+    if let Some(odd) = authority.iter().position(|b| matches!(b, b'?' | b'#')) {
+        let before = slice(authority, 0..odd);
+        let is_cut = before
+            .iter()
+            .position(|b| *b == b':')
+            .is_some_and(|colon| slice(before, colon + 1..odd).iter().any(|b| !b.is_ascii_digit()));
+        if before.contains(&b'@') || !is_cut {
+            authority = before;
+        }
+    }
     let info = slice(authority, 0..authority.iter().rposition(|b| *b == b'@')?);
     let from = match info.iter().position(|b| *b == b':') {
         Some(colon) => colon + 1,
@@ -546,20 +528,33 @@ fn azure(text: &[u8], tilde: usize) -> Option<Range<usize>> {
     (end - tilde - 2 >= 31).then_some(start..end)
 }
 
+/// Of a Telegram bot: its number, a colon, `AA` and 33 more.
+fn bot(text: &[u8], colon: usize) -> Option<Range<usize>> {
+    let digits = slice(text, colon.saturating_sub(11)..colon).iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let start = colon - digits;
+    let end = skip(text, colon + 1, is_base64url);
+    let fits = (8..=10).contains(&digits)
+        && starts_with(text, colon, b":AA")
+        && end - colon - 1 == 35
+        && !before(text, start).is_some_and(is_base64url);
+    fits.then_some(start..end)
+}
+
 fn vendor_token(text: &[u8], start: usize, index: usize) -> Option<(Rule, Range<usize>)> {
-    let vendor = VENDORS.get(index)?;
-    let from = start + vendor.prefix.len();
-    let end = skip(text, from, |b| b.is_ascii_alphanumeric() || vendor.also.contains(&b));
-    let long = end - from >= vendor.least;
-    let aws = vendor.rule == Rule::AwsKey;
-    let fits = starts_with(text, start, vendor.prefix.as_bytes())
+    let token = PACK.tokens.get(index)?;
+    let from = start + token.prefix.len();
+    let end = skip(text, from, |b| b.is_ascii_alphanumeric() || token.also.contains(&b));
+    let length = end - from;
+    let is_of = |b: &u8| match token.of {
+        None => true,
+        Some(Alphabet::Upper) => !b.is_ascii_lowercase(),
+        Some(Alphabet::Hex) => b.is_ascii_hexdigit(),
+    };
+    let fits = starts_with(text, start, token.prefix.as_bytes())
         && !before(text, start).is_some_and(|b| b.is_ascii_alphanumeric())
-        && if aws {
-            end - from == vendor.least && !slice(text, from..end).iter().any(u8::is_ascii_lowercase)
-        } else {
-            long
-        };
-    fits.then_some((vendor.rule, start..end))
+        && (length == token.least || (length > token.least && !token.exactly))
+        && slice(text, from..end).iter().all(is_of);
+    fits.then_some((token.rule, start..end))
 }
 
 /// Card numbers: digits in one piece, or grouped by single blanks or hyphens as on a card.
@@ -602,7 +597,9 @@ fn card_in(text: &[u8], run: Range<usize>, found: &mut impl FnMut(Range<usize>))
     let touches =
         |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/'));
     for start in run.clone() {
-        let begins = text.get(start).is_some_and(u8::is_ascii_digit) && !touches(before(text, start));
+        // What a mark stands for may have touched it: without this, a second look would find what the first did not.
+        let after_mark = slice(text, 0..start).ends_with(super::MARK.as_bytes());
+        let begins = text.get(start).is_some_and(u8::is_ascii_digit) && !touches(before(text, start)) && !after_mark;
         for groups in [&[14][..], &[15], &[16], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]] {
             if !begins {
                 continue;
@@ -613,7 +610,8 @@ fn card_in(text: &[u8], run: Range<usize>, found: &mut impl FnMut(Range<usize>))
             let dot = text.get(end) == Some(&b'.') && !text.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
             let digits: Vec<u8> =
                 slice(text, start..end).iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0').collect();
-            if (dot || !touches(text.get(end).copied())) && is_issued(&digits) && luhn(&digits) {
+            let is_apart = !touches(text.get(end).copied()) && !starts_with(text, end, MARK_START);
+            if (dot || is_apart) && is_issued(&digits) && luhn(&digits) {
                 found(start..end);
             }
         }

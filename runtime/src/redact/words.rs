@@ -8,113 +8,61 @@
 //! forgotten, and so is a plural's `s`. A rule such as `api`, `key` matches two words side by side, or the same joined into
 //! one: `apiKey`, `API_KEY`, `x-apikey`.
 //!
-//! English puts the thing last: a `passwordPolicy` is a policy. So a name is harmless if a word of [`ABOUT`] follows the
-//! secret one, if a word of the rule's `unless_after` stands before it, or if it asks a question (`isPasswordSet`). A name
+//! English puts the thing last: a `passwordPolicy` is a policy. So a name is harmless if a word of `about` follows the
+//! secret one, if a word of the rule's `unless-after` stands before it, or if it asks a question (`isPasswordSet`). A name
 //! with an unknown ending is a secret.
+
+use serde::Deserialize;
+
+use super::rules::PACK;
+use super::{Rule, ids, shapes};
 
 /// What a name must look like, and what else must hold.
 pub(super) struct Name {
     /// Divided where a writer may divide them.
-    pub(super) words: &'static [&'static str],
+    pub(super) words: Vec<&'static str>,
     pub(super) value: Value,
-    unless_after: &'static [&'static str],
+    pub(super) unless_after: Vec<String>,
 }
 
 /// What the value must look like.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Value {
     Any,
     /// The name alone says too little (`key`): the value must look as if a machine had made it.
     Random,
+    /// National numbers: the name says what it would be, the value has to be one.
+    Ssn,
+    Bsn,
+    Nino,
 }
 
-const fn name(words: &'static [&'static str]) -> Name {
-    Name { words, value: Value::Any, unless_after: &[] }
+impl Value {
+    /// Whether this value is what the name speaks of.
+    pub(super) fn fits(self, text: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Random => shapes::looks_random(text),
+            Self::Ssn => ids::is_ssn(text),
+            Self::Bsn => ids::is_bsn(text),
+            Self::Nino => ids::is_nino(text),
+        }
+    }
+
+    pub(super) fn rule(self) -> Rule {
+        match self {
+            Self::Any | Self::Random => Rule::SecretName,
+            Self::Ssn | Self::Bsn | Self::Nino => Rule::NationalId,
+        }
+    }
 }
-
-const fn random(words: &'static [&'static str]) -> Name {
-    Name { words, value: Value::Random, unless_after: &[] }
-}
-
-const fn except(words: &'static [&'static str], unless_after: &'static [&'static str]) -> Name {
-    Name { words, value: Value::Any, unless_after }
-}
-
-/// Places in a list, and what counts the words of a language model, are called tokens too.
-const OTHER_TOKENS: &[&str] = &[
-    "page",
-    "skip",
-    "next",
-    "previous",
-    "prev",
-    "continuation",
-    "continue",
-    "cursor",
-    "delta",
-    "sync",
-    "resume",
-    "start",
-    "change",
-    "line",
-    "lines",
-    "street",
-    "max",
-    "min",
-    "prompt",
-    "completion",
-    "total",
-    "input",
-    "output",
-    "unexpected",
-];
-
-#[rustfmt::skip]
-pub(super) const NAMES: &[Name] = &[
-    name(&["pass", "word"]), name(&["pass", "wd"]), name(&["pass", "wort"]), name(&["pwd"]), name(&["pass", "phrase"]), name(&["pass", "code"]),
-    // `secret_id` is half of a login, where other ids are only ids.
-    name(&["secret"]), name(&["secret", "id"]),
-    except(&["token"], OTHER_TOKENS),
-    name(&["api", "key"]), name(&["private", "key"]), name(&["access", "key"]), name(&["client", "key"]), name(&["secret", "key"]), name(&["shared", "key"]),
-    name(&["signing", "key"]), name(&["encryption", "key"]), name(&["master", "key"]), name(&["account", "key"]), name(&["storage", "key"]),
-    name(&["subscription", "key"]), name(&["functions", "key"]), name(&["auth", "key"]), name(&["session", "key"]),
-    name(&["license", "key"]), name(&["licence", "key"]), name(&["product", "key"]), name(&["recovery", "key"]), name(&["recovery", "code"]),
-    name(&["jwt"]), name(&["bearer"]), name(&["cookie"]),
-    name(&["session", "id"]), name(&["sess", "id"]), name(&["jsessionid"]), name(&["phpsessid"]),
-    name(&["authorization"]), name(&["authorisation"]),
-    // The directory's lists of that name hold ids and dates; what is secret in them has its own name.
-    except(&["credential"], &["password", "key", "federated"]),
-    name(&["signature"]), name(&["connection", "string"]), name(&["conn", "string"]), name(&["conn", "str"]),
-    name(&["otp"]), name(&["totp"]), name(&["pin"]), name(&["cvv"]), name(&["cvc"]), name(&["security", "code"]), name(&["verification", "code"]),
-    name(&["account", "number"]),
-    random(&["key"]), random(&["auth"]), random(&["sig"]), random(&["pass"]),
-];
-
-/// A word that, after a secret one, makes the name speak *about* the secret.
-#[rustfmt::skip]
-const ABOUT: &[&str] = &[
-    "age", "algorithm", "alg", "attempts", "attempt", "audience", "banner", "change", "changed", "class", "complexity", "consent",
-    "count", "created", "date", "datetime", "days", "disabled", "enabled", "endpoint", "expired", "expires", "expiry", "expiration",
-    "format", "hint", "history", "hours", "id", "in", "issued", "issuer", "kind", "last", "length", "lifetime", "limit", "manager",
-    "max", "maximum", "method", "methods", "min", "minimum", "minutes", "mode", "modified", "name", "names", "never", "option",
-    "options", "policies", "policy", "provider", "required", "requirement", "requirements", "reset", "rotation", "scheme", "scope",
-    "scopes", "seconds", "set", "size", "state", "status", "strength", "supported", "time", "timestamp", "ttl", "type", "types",
-    "updated", "uri", "url", "usage", "valid", "validity", "vault", "version",
-];
-
-/// A name that begins so is answered by yes or no.
-const QUESTIONS: &[&str] = &["is", "has", "can", "needs", "requires", "allow", "allows", "enable", "disable"];
-
-/// Names of numbers that only look like the numbers of cards.
-#[rustfmt::skip]
-const IDENTIFIERS: &[&str] = &[
-    "id", "ids", "imei", "meid", "iccid", "serial", "tracking", "barcode", "order", "invoice", "timestamp", "time", "guid", "uid",
-];
 
 /// The rule by which `text` names a secret.
 pub(super) fn secret_name(text: &str) -> Option<&'static Name> {
     // What a name held was redacted; the mark is not a part of the name.
     let words = if text.contains(super::MARK) { words(&text.replace(super::MARK, " ")) } else { words(text) };
-    if words.first().is_some_and(|first| QUESTIONS.contains(&first.as_str())) && words.len() > 1 {
+    if words.first().is_some_and(|first| has(&PACK.words.questions, first)) && words.len() > 1 {
         return None;
     }
     // A name whose capitals mislead (`APIkey`) still is one word.
@@ -123,24 +71,29 @@ pub(super) fn secret_name(text: &str) -> Option<&'static Name> {
     let begins =
         |rule: &Name| rule.words.first().is_some_and(|word| word.bytes().next().is_some_and(|b| initials.contains(&b)));
     let found = |value: Value| {
-        let fits = |words: &[String]| NAMES.iter().find(|rule| begins(rule) && rule.value == value && rule.fits(words));
+        let fits =
+            |words: &[String]| PACK.names.iter().find(|rule| begins(rule) && rule.value == value && rule.fits(words));
         fits(&words).or_else(|| fits(joined.as_ref()?))
     };
-    found(Value::Any).or_else(|| found(Value::Random))
+    [Value::Any, Value::Random, Value::Ssn, Value::Bsn, Value::Nino].into_iter().find_map(found)
+}
+
+fn has(list: &[String], word: &str) -> bool {
+    list.iter().any(|listed| listed == word)
 }
 
 /// Whether the name, found in a secret object, speaks about the secret (`credentials.type`).
 pub(super) fn is_about(text: &str) -> bool {
-    words(text).last().is_some_and(|word| ABOUT.contains(&word.as_str()))
+    words(text).last().is_some_and(|word| has(&PACK.words.about, word))
 }
 
 pub(super) fn is_identifier(text: &str) -> bool {
-    words(text).iter().any(|word| IDENTIFIERS.contains(&word.as_str()))
+    words(text).iter().any(|word| has(&PACK.words.identifiers, word))
 }
 
 /// Whether a rule of several words begins with `word`, so that the word after it says more with it.
 pub(super) fn begins_name(word: &[u8]) -> bool {
-    NAMES.iter().any(|rule| match rule.words {
+    PACK.names.iter().any(|rule| match rule.words.as_slice() {
         [first, _, ..] => word.eq_ignore_ascii_case(first.as_bytes()),
         _ => false,
     })
@@ -169,7 +122,7 @@ impl Stem {
 pub(super) fn stems() -> Vec<Stem> {
     let mut stems: Vec<&str> = Vec::new();
     // A shorter rule's word stands for all parts that begin with it, so the short come first.
-    let mut rules: Vec<&Name> = NAMES.iter().collect();
+    let mut rules: Vec<&Name> = PACK.names.iter().collect();
     rules.sort_by_key(|rule| (rule.words.len(), rule.words.concat().len()));
     for rule in rules {
         let is_new = |part: &&str| !stems.iter().any(|stem| part.starts_with(stem));
@@ -178,7 +131,7 @@ pub(super) fn stems() -> Vec<Stem> {
         }
     }
     let after = |stem: &str| {
-        let pairs = NAMES.iter().flat_map(|rule| rule.words.windows(2));
+        let pairs = PACK.names.iter().flat_map(|rule| rule.words.windows(2));
         pairs
             .filter_map(
                 |pair| if let [first, second] = pair { second.starts_with(stem).then_some(*first) } else { None },
@@ -193,8 +146,8 @@ impl Name {
         (0..words.len()).any(|start| {
             let (before, from) = words.split_at(start);
             self.spans(from).is_some_and(|after| {
-                before.last().is_none_or(|word| !self.unless_after.contains(&word.as_str()))
-                    && !after.iter().any(|word| ABOUT.contains(&word.as_str()))
+                before.last().is_none_or(|word| !has(&self.unless_after, word))
+                    && !after.iter().any(|word| has(&PACK.words.about, word))
             })
         })
     }

@@ -1,0 +1,167 @@
+//! The rule pack: `rules.toml`, which is part of the program, read once.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::Rule;
+use super::words::{Name, Value};
+
+/// Which rules are in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulePack {
+    pub id: String,
+    /// SHA-256 of the pack, as hexadecimal digits.
+    pub digest: String,
+}
+
+const TEXT: &str = include_str!("rules.toml");
+
+/// The pack that this program redacts with.
+pub fn rule_pack() -> RulePack {
+    RulePack { id: PACK.id.clone(), digest: hex::encode(Sha256::digest(TEXT)) }
+}
+
+pub(super) struct Pack {
+    id: String,
+    pub(super) names: Vec<Name>,
+    pub(super) words: Words,
+    pub(super) tokens: Vec<Token>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    pub(super) about: Vec<String>,
+    pub(super) questions: Vec<String>,
+    pub(super) identifiers: Vec<String>,
+    pub(super) complaints: Vec<String>,
+}
+
+/// A token that a vendor marks as one.
+pub(super) struct Token {
+    pub(super) rule: Rule,
+    pub(super) prefix: String,
+    /// Characters that may follow the prefix besides letters and digits.
+    pub(super) also: Vec<u8>,
+    pub(super) least: usize,
+    pub(super) exactly: bool,
+    pub(super) of: Option<Alphabet>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Alphabet {
+    Upper,
+    Hex,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    id: String,
+    name: Vec<NameRule>,
+    words: Words,
+    token: Vec<TokenRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct NameRule {
+    #[serde(rename = "why")]
+    _why: String,
+    value: Value,
+    names: Vec<String>,
+    #[serde(default)]
+    unless_after: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenRule {
+    rule: TokenName,
+    #[serde(rename = "why")]
+    _why: String,
+    prefixes: Vec<String>,
+    least: usize,
+    #[serde(default)]
+    also: String,
+    #[serde(default)]
+    exactly: bool,
+    of: Option<Alphabet>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum TokenName {
+    AwsKey,
+    GithubToken,
+    GitlabToken,
+    GoogleKey,
+    ServiceToken,
+    SlackToken,
+    StripeKey,
+}
+
+/// Tests hold the pack to being read: a pack that could not be would know nothing.
+pub(super) static PACK: LazyLock<Pack> = LazyLock::new(|| Pack::of(toml::from_str(TEXT).unwrap_or_default()));
+
+impl Pack {
+    fn of(File { id, name, words, token }: File) -> Self {
+        let names = name.into_iter().flat_map(|rule| {
+            let NameRule { value, names, unless_after, .. } = rule;
+            names.into_iter().map(move |name| Name {
+                // Once, for as long as the program runs.
+                words: name.leak().split(' ').collect(),
+                value,
+                unless_after: unless_after.clone(),
+            })
+        });
+        let tokens = token.into_iter().flat_map(|token| {
+            let rule = match token.rule {
+                TokenName::AwsKey => Rule::AwsKey,
+                TokenName::GithubToken => Rule::GithubToken,
+                TokenName::GitlabToken => Rule::GitlabToken,
+                TokenName::GoogleKey => Rule::GoogleKey,
+                TokenName::ServiceToken => Rule::ServiceToken,
+                TokenName::SlackToken => Rule::SlackToken,
+                TokenName::StripeKey => Rule::StripeKey,
+            };
+            token.prefixes.into_iter().map(move |prefix| Token {
+                rule,
+                prefix,
+                also: token.also.clone().into_bytes(),
+                least: token.least,
+                exactly: token.exactly,
+                of: token.of,
+            })
+        });
+        Self { id, names: names.collect(), words, tokens: tokens.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pack_is_read_and_each_of_its_rules_says_why() {
+        let file: File = toml::from_str(TEXT).unwrap();
+        assert!(file.id.starts_with("nexus-"));
+        let reasons = file.name.iter().map(|rule| &rule._why).chain(file.token.iter().map(|rule| &rule._why));
+        assert!(reasons.clone().all(|why| why.ends_with('.')), "{:?}", reasons.collect::<Vec<_>>());
+        let pack = Pack::of(file);
+        assert!(pack.names.len() > 60 && pack.tokens.len() > 50);
+        let is_small = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+        let Words { about, questions, identifiers, complaints } = &pack.words;
+        let lists = [about, questions, identifiers, complaints].into_iter();
+        let lists = lists.chain(pack.names.iter().map(|name| &name.unless_after)).flatten().map(String::as_str);
+        for word in pack.names.iter().flat_map(|name| name.words.iter().copied()).chain(lists) {
+            assert!(is_small(word), "{word:?} is compared with words in small letters");
+        }
+        // Where a shape may begin is told by three bytes.
+        assert!(pack.tokens.iter().all(|token| token.prefix.len() >= 3));
+        assert_eq!(rule_pack().digest.len(), 64);
+    }
+}
