@@ -58,6 +58,8 @@ fn each_redaction_is_told_by_rule_and_path_and_never_by_value() {
         .map(|one| (one["rule"].as_str().unwrap(), one["path"].as_str().unwrap()))
         .collect();
     assert!(rules.contains(&("secret-name", "/value/*/pwd")), "{told:#}");
+    assert!(told["rules"]["id"].as_str().unwrap().starts_with("nexus-"), "{told:#}");
+    assert_eq!(told["rules"]["digest"].as_str().unwrap().len(), 64, "{told:#}");
     assert!(rules.contains(&("authorization", "/value/*/note")), "{told:#}");
     assert!(rules.contains(&("url-userinfo", "/link")), "{told:#}");
     assert_eq!(told["needles"], false);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::settings::Settings;
 use super::{Common, start};
-use crate::redact::{Redactions, Scrubber};
+use crate::redact::{self, Redactions, Scrubber};
 
 /// Bytes that are read at most: as many as the largest body that the host takes.
 const MOST: u64 = 64 << 20;
@@ -55,10 +55,12 @@ fn scrubber(settings: &Settings) -> Result<Scrubber, Exit> {
 }
 
 fn explained(redactions: &Redactions, mock: bool, json: bool) -> String {
+    let pack = redact::rule_pack();
     if json {
         let all =
             redactions.iter().map(|(rule, path, count)| json!({ "rule": rule.as_str(), "path": path, "count": count }));
-        return json!({ "redactions": all.collect::<Value>(), "needles": !mock }).to_string();
+        let rules = json!({ "id": pack.id, "digest": pack.digest });
+        return json!({ "redactions": all.collect::<Value>(), "needles": !mock, "rules": rules }).to_string();
     }
     let mut lines: Vec<_> = redactions
         .iter()
@@ -70,6 +72,7 @@ fn explained(redactions: &Redactions, mock: bool, json: bool) -> String {
     if lines.is_empty() {
         lines.push("nothing was taken out".to_owned());
     }
+    lines.push(format!("rules {} sha256:{}", pack.id, pack.digest));
     if mock {
         lines.push("no secret was looked for by its value: mock mode holds none (--live does)".to_owned());
     }
