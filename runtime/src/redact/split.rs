@@ -57,8 +57,11 @@ impl Pieces {
             let end = start + value.len();
             if joined.get(start..end) == Some(value) {
                 let first = strings.partition_point(|(string, _)| string.end <= start);
-                let pieces = strings.iter().skip(first).take_while(|(string, _)| string.start < end);
-                places.extend(pieces.map(|(_, place)| *place));
+                let pieces: Vec<_> = strings.iter().skip(first).take_while(|(string, _)| string.start < end).collect();
+                // A value in one string is found there, and what stands beside it stays.
+                if pieces.len() > 1 {
+                    places.extend(pieces.into_iter().map(|(_, place)| *place));
+                }
             }
         }
         places
@@ -125,6 +128,7 @@ mod tests {
             (r#"["Kestrel-", "x", "Harbor-9271"]"#, r#"["Kestrel-", "x", "Harbor-9271"]"#),
             (r#"["Harbor-9271", "Kestrel-"]"#, r#"["Harbor-9271", "Kestrel-"]"#),
             (r#"["Kes"]"#, r#"["Kes"]"#),
+            (r#"["so Kestrel-Harbor-9271 it is", "x"]"#, r#"["so M it is", "x"]"#),
         ] {
             let found = scrubber().bytes(text.as_bytes());
             assert_eq!(String::from_utf8(found.value).unwrap(), clean.replace('M', MARK), "{text}");
