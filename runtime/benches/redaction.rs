@@ -1,5 +1,5 @@
-//! Bytes per second through redaction with twenty secrets to look for, against one bare search for them and against copying, over
-//! the same bytes in the same run.
+//! Bytes per second through redaction with twenty secrets to look for, against reading the same JSON and throwing it away, in the
+//! same run.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ mod support;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use aho_corasick::AhoCorasick;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 const ROUND: Duration = Duration::from_millis(500);
@@ -22,23 +22,21 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let scrubber = support::scrubber();
-    let bare = AhoCorasick::new((0..20).map(|n| format!("bench-secret-{n:02}-Zx9~{n}kQ7"))).unwrap();
     println!("MB/s, medians of {ROUNDS} rounds; 20 secrets");
-    println!("{:>10} {:>8} {:>12} {:>12} {:>10}", "bytes", "copied", "bare search", "redacted", "ratio");
+    println!("{:>10} {:>12} {:>12} {:>10}", "bytes", "JSON read", "redacted", "ratio");
     for (bytes, with_secret) in
         [(1 << 10, false), (64 << 10, false), (4 << 20, false), (64 << 10, true), (4 << 20, true)]
     {
         let body = body(bytes, with_secret);
-        let copied = rate(&body, |body| body.to_vec().len());
-        let searched = rate(&body, |body| bare.find_iter(body).count());
-        let redacted = rate(&body, |body| scrubber.bytes(body).value.len());
+        let read = rate(&body, |body| serde_json::from_slice::<IgnoredAny>(body).is_ok());
+        let redacted = rate(&body, |body| scrubber.bytes(body).value);
         let what = if with_secret { "one secret" } else { "clean" };
-        let ratio = redacted / searched;
-        println!("{:>10} {copied:>8.0} {searched:>12.0} {redacted:>12.0} {ratio:>10.2}  {what}", body.len());
+        let ratio = redacted / read;
+        println!("{:>10} {read:>12.0} {redacted:>12.0} {ratio:>10.2}  {what}", body.len());
     }
 }
 
-fn rate(body: &[u8], act: impl Fn(&[u8]) -> usize) -> f64 {
+fn rate<T>(body: &[u8], act: impl Fn(&[u8]) -> T) -> f64 {
     let mut rates = Vec::new();
     for _ in 0..ROUNDS {
         let (start, mut done) = (Instant::now(), 0);

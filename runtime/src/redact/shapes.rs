@@ -69,7 +69,8 @@ struct Anchors {
     stems: Vec<Stem>,
     /// A bit for the first three bytes of each.
     bits: Vec<u64>,
-    groups: HashMap<u32, Vec<usize>>,
+    /// By the place of that bit: the anchors that may begin there.
+    groups: Vec<Vec<usize>>,
 }
 
 static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
@@ -104,10 +105,12 @@ impl Anchors {
 
     fn new(all: Vec<(&'static str, Anchor)>, stems: Vec<Stem>) -> Self {
         let mut bits = vec![0u64; 1 << (Self::BITS - 6)];
-        let mut groups: HashMap<u32, Vec<usize>> = HashMap::new();
+        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); 1 << Self::BITS];
         for (index, (text, _)) in all.iter().enumerate() {
             let Some(gram) = text.as_bytes().first_chunk().map(Self::fold) else { continue };
-            groups.entry(gram).or_default().push(index);
+            if let Some(group) = groups.get_mut(Self::hash(gram)) {
+                group.push(index);
+            }
             let (word, bit) = Self::bit(gram);
             if let Some(word) = bits.get_mut(word) {
                 *word |= bit;
@@ -123,9 +126,14 @@ impl Anchors {
     }
 
     #[inline]
+    fn hash(gram: u32) -> usize {
+        (gram.wrapping_mul(0x9e37_79b1) >> (32 - Self::BITS)) as usize
+    }
+
+    #[inline]
     fn bit(gram: u32) -> (usize, u64) {
-        let hash = gram.wrapping_mul(0x9e37_79b1) >> (32 - Self::BITS);
-        ((hash >> 6) as usize, 1 << (hash & 63))
+        let hash = Self::hash(gram);
+        (hash >> 6, 1 << (hash & 63))
     }
 
     /// The first place from `from` on where an anchor may begin.
@@ -145,7 +153,8 @@ impl Anchors {
         while let Some(at) = self.next(text, from) {
             from = at + 1;
             let gram = text.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, Self::fold);
-            for (anchor, kind) in self.groups.get(&gram).into_iter().flatten().filter_map(|index| self.all.get(*index))
+            for (anchor, kind) in
+                self.groups.get(Self::hash(gram)).into_iter().flatten().filter_map(|index| self.all.get(*index))
             {
                 let place = at..at + anchor.len();
                 if slice(text, place.clone()).eq_ignore_ascii_case(anchor.as_bytes()) {
@@ -557,6 +566,9 @@ fn vendor_token(text: &[u8], start: usize, index: usize) -> Option<(Rule, Range<
     fits.then_some((token.rule, start..end))
 }
 
+/// Digits.
+const SHORTEST_CARD: usize = 14;
+
 /// Card numbers: digits in one piece, or grouped by single blanks or hyphens as on a card.
 fn cards(text: &[u8], mut found: impl FnMut(Range<usize>)) {
     const STEP: usize = 8;
@@ -574,7 +586,10 @@ fn cards(text: &[u8], mut found: impl FnMut(Range<usize>)) {
                 let reach = slice(text, at.saturating_sub(32)..at);
                 let start = at - reach.iter().rev().take_while(|b| in_number(**b)).count();
                 done = skip(text, at, in_number);
-                card_in(text, start..done, &mut found);
+                // Dates and identifiers come this far.
+                if slice(text, start..done).iter().filter(|b| b.is_ascii_digit()).count() >= SHORTEST_CARD {
+                    card_in(text, start..done, &mut found);
+                }
             }
         }
     }
