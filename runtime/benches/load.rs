@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use nexus::call::Current;
 use nexus::mcp::{self, HttpOptions};
 use nexus::wire::Mock;
 use nexus::wire::mock::{Fault, Misbehaviour};
@@ -81,7 +82,7 @@ async fn serve_nexus(folder: &std::path::Path, stop: CancellationToken) -> Socke
         let ready = |address| {
             let _ = tell.send(address);
         };
-        mcp::serve_http(host, options, stop, ready).await.unwrap();
+        mcp::serve_http(Arc::new(Current::new(host)), options, stop, ready).await.unwrap();
     });
     told.await.unwrap()
 }
@@ -217,9 +218,10 @@ fn cold_start() {
     let folder = tempfile::tempdir_in(repo().join("target")).unwrap();
     let settings = folder.path().join("nexus.toml");
     let text = format!(
-        "shards = [{:?}]\nledger = \"ledger.jsonl\"\ncache = \"cache\"\n[mock-upstreams]\ndata = {:?}\n",
+        "shards = [{:?}]\nledger = \"ledger.jsonl\"\ncache = \"cache\"\n[mock-upstreams]\ndata = {:?}\n[review]\nlock = {:?}\n",
         repo().join("target/shards"),
-        repo().join("mock-data")
+        repo().join("mock-data"),
+        repo().join("nexus.lock")
     );
     std::fs::write(&settings, text).unwrap();
     for run in ["compiling", "cached", "cached"] {

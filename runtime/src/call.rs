@@ -5,6 +5,7 @@
 
 mod answer;
 mod artifacts;
+mod current;
 mod documents;
 mod health;
 mod own;
@@ -13,10 +14,12 @@ mod summary;
 mod who;
 
 pub use answer::{Answer, Asked, Done, Fault, Good};
+pub use current::Current;
 pub use documents::Reader;
 pub use peers::Within;
 pub use who::{ClientName, Principal};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +27,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::RwLock;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use peers::Neighbourhood;
@@ -31,7 +35,7 @@ use summary::Summary;
 
 use crate::audit::{self, Crossing, Digest, Ending, Entry, Event, Facts, Note, Scrubbed, Subject};
 use crate::egress::{Caller, Crossed, Door};
-use crate::names::ToolName;
+use crate::names::{ShardName, ToolName};
 use crate::redact::{Pseudonyms, ResultPolicy};
 use crate::refusal::story;
 use crate::router::{Route, Router};
@@ -51,6 +55,30 @@ pub struct Host {
     /// Who makes pseudonyms of persons in the record. Without it they are not named there at all.
     persons: Option<Pseudonyms>,
     results: ResultPolicy,
+    standing: Standing,
+    /// One for each shard: what stops its calls at once.
+    stops: BTreeMap<ShardName, CancellationToken>,
+}
+
+/// Under what the shards serve.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standing {
+    /// Of the lock.
+    pub lock: Option<Digest>,
+    /// Without approval, for this run. Every result and every line says so.
+    pub dev: bool,
+}
+
+/// Whatever may end a call early, for as long as the call lasts.
+struct Cancelled {
+    token: CancellationToken,
+    watch: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
 }
 
 /// What a call took.
@@ -73,13 +101,42 @@ pub enum Clock {
 impl Host {
     pub fn new(router: Router, door: Arc<Door>, clock: Clock) -> Self {
         let (under_way, peers) = (RwLock::default(), TaskTracker::new());
-        Self { router, door, clock, under_way, peers, persons: None, results: ResultPolicy::default() }
+        let stops =
+            router.shards().iter().map(|shard| (shard.manifest.name.clone(), CancellationToken::new())).collect();
+        Self {
+            router,
+            door,
+            clock,
+            under_way,
+            peers,
+            persons: None,
+            results: ResultPolicy::default(),
+            standing: Standing::default(),
+            stops,
+        }
     }
 
     /// How persons are named in the record, and what results may say of them.
     #[must_use]
     pub fn of_persons(self, persons: Option<Pseudonyms>, results: ResultPolicy) -> Self {
         Self { persons, results, ..self }
+    }
+
+    #[must_use]
+    pub fn standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// Whether what serves was accepted without approval.
+    pub fn is_dev(&self) -> bool {
+        self.standing.dev
+    }
+
+    /// Ends the calls of a shard that are under way, and lets none begin.
+    pub fn stop_shard(&self, shard: &ShardName) {
+        if let Some(stop) = self.stops.get(shard) {
+            stop.cancel();
+        }
     }
 
     pub fn router(&self) -> &Router {
@@ -157,6 +214,7 @@ impl Host {
             return Err(Fault::InvalidArguments(problems.join("; ")));
         }
         let _room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
+        let cancelled = self.cancelled(&route.shard, asked);
         let limits = &route.shard.rights.limits;
         // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
         let (now, within) = (Instant::now(), asked.within.as_ref());
@@ -167,7 +225,7 @@ impl Host {
             subject,
             entry.event_id(),
             deadline,
-            asked.cancelled.clone(),
+            cancelled.token.clone(),
             asked.progress.clone(),
         );
         let caller = Arc::new(caller.among(Neighbourhood::of(self, asked, &route.shard.manifest.name, deadline)));
@@ -193,6 +251,20 @@ impl Host {
             Ok(Err(error)) => Err(Fault::Tool { code: error.code(), text: self.door.clean_text(error.text()) }),
             Err(failure) => Err(self.failed(&route.shard, &failure)),
         }
+    }
+
+    /// The client's word, or that the shard was stopped.
+    fn cancelled(&self, shard: &Shard, asked: &Asked) -> Cancelled {
+        let token = self.stops.get(&shard.manifest.name).map(CancellationToken::child_token).unwrap_or_default();
+        let (by_client, here) = (asked.cancelled.clone(), token.clone());
+        let watch = tokio::spawn(async move {
+            by_client.cancelled().await;
+            here.cancel();
+        });
+        if asked.cancelled.is_cancelled() {
+            token.cancel();
+        }
+        Cancelled { token, watch }
     }
 
     /// The operator learns the whole of it, the client a code.
@@ -269,13 +341,22 @@ impl Host {
         Subject { tool: Some(route.tool.name.clone()), ..asked_of(&route.shard, category, asker) }
     }
 
-    /// Who asks, and whether of the real systems: what every line of a call says.
-    fn asker(&self, principal: Principal, client: Option<&ClientName>) -> Subject {
+    /// What every line says: whether of the real systems, and under which lock.
+    pub fn bare_subject(&self) -> Subject {
         Subject {
             mock_mode: Some(self.source() == Source::Mock),
+            lock: self.standing.lock,
+            dev: self.standing.dev,
+            ..Subject::default()
+        }
+    }
+
+    /// Who asks, too: what every line of a call says.
+    fn asker(&self, principal: Principal, client: Option<&ClientName>) -> Subject {
+        Subject {
             principal: Some(Scrubbed::already_scrubbed(principal.as_str().to_owned())),
             client: client.map(|client| client.scrubbed(self.door.scrubber())),
-            ..Subject::default()
+            ..self.bare_subject()
         }
     }
 
@@ -291,7 +372,7 @@ impl Host {
             Clock::Fixed(now) => now,
         };
         let Used { crossings, memory } = used;
-        Answer { tool, result, position, source: self.source(), as_of, crossings, memory }
+        Answer { tool, result, position, source: self.source(), as_of, dev: self.standing.dev, crossings, memory }
     }
 }
 

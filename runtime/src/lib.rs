@@ -17,6 +17,7 @@ pub mod refusal;
 pub mod egress;
 
 pub mod manifest;
+pub mod lock;
 pub mod shard;
 pub mod router;
 pub mod call;

@@ -42,6 +42,25 @@ macro_rules! name {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = BadName;
+
+            fn from_str(text: &str) -> Result<Self, BadName> {
+                Self::parse(text)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let pattern = $expected.split(',').next().unwrap_or_default();
+                schemars::json_schema!({ "type": "string", "pattern": format!("^{pattern}$"), "maxLength": $max })
+            }
+        }
+
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0

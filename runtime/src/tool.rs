@@ -1,12 +1,12 @@
 //! Tools and their results in the host's own words, free of WIT and of JSON-RPC.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::names::ToolName;
 
 /// What kind of act a call is. The ledger records it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     Read,

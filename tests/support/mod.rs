@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod approval;
 pub mod mcp;
 pub mod record;
 pub mod samba;
@@ -52,6 +53,8 @@ pub struct Nexus {
     pub dir: TempDir,
     settings: toml::Table,
     env: BTreeMap<String, String>,
+    /// Whatever lies in the shards' folders is approved before it is served.
+    approves: bool,
 }
 
 impl Nexus {
@@ -73,7 +76,7 @@ impl Nexus {
         let key = dir.path().join("ledger.jsonl.persons");
         fs::write(&key, "07".repeat(32)).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        Self { dir, settings, env: BTreeMap::new() }
+        Self { dir, settings, env: BTreeMap::new(), approves: true }
     }
 
     /// With the identity shard.
@@ -126,6 +129,12 @@ impl Nexus {
         self
     }
 
+    /// As an operator has it who has approved nothing, or only what a test approves.
+    pub fn unapproved(mut self) -> Self {
+        self.approves = false;
+        self
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -136,6 +145,13 @@ impl Nexus {
 
     /// The program with this installation's settings and nothing of the surrounding environment.
     pub fn command(&self, args: &[&str]) -> Command {
+        if self.approves && ["serve", "call", "shards", "doctor"].iter().any(|command| args.contains(command)) {
+            approval::approve(self, args);
+        }
+        self.bare_command(args)
+    }
+
+    fn bare_command(&self, args: &[&str]) -> Command {
         let file = self.path("nexus.toml");
         fs::write(&file, toml::to_string(&self.settings).unwrap()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));

@@ -107,7 +107,12 @@ impl Signer {
     /// The note, with its last newline.
     pub fn sign(&self, size: u64, root: Hash) -> String {
         let origin = &self.verifier.name;
-        let text = format!("{origin}\n{size}\n{}\n", STANDARD.encode(root.as_bytes()));
+        self.sign_text(&format!("{origin}\n{size}\n{}\n", STANDARD.encode(root.as_bytes())))
+    }
+
+    /// A note of any text. It ends in a newline and has no blank line.
+    pub fn sign_text(&self, text: &str) -> String {
+        let origin = &self.verifier.name;
         let mut signature = self.verifier.id().to_be_bytes().to_vec();
         signature.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
         format!("{text}\n\u{2014} {origin} {}\n", STANDARD.encode(signature))
@@ -135,13 +140,19 @@ impl Verifier {
 
     /// The checkpoint that a note holds, if this key signed it. Signatures of others are passed over.
     pub fn open(&self, note: &str) -> Result<Checkpoint, BadCheckpoint> {
+        let checkpoint = Checkpoint::parse(self.verify(note)?).ok_or(BadCheckpoint::Text)?;
+        if checkpoint.origin == self.name { Ok(checkpoint) } else { Err(BadCheckpoint::Origin) }
+    }
+
+    /// The text of a note, if this key signed it.
+    pub fn verify<'n>(&self, note: &'n str) -> Result<&'n str, BadCheckpoint> {
         if note.len() > LONGEST_NOTE || note.contains(|c: char| c.is_ascii_control() && c != '\n') {
             return Err(BadCheckpoint::Note);
         }
         // The last blank line divides.
         let (text, signatures) = note.rsplit_once("\n\n").ok_or(BadCheckpoint::Note)?;
         let signatures = signatures.strip_suffix('\n').ok_or(BadCheckpoint::Note)?;
-        let text = &note.get(..=text.len()).ok_or(BadCheckpoint::Note)?;
+        let text = note.get(..=text.len()).ok_or(BadCheckpoint::Note)?;
         if signatures.split('\n').count() > MOST_SIGNATURES {
             return Err(BadCheckpoint::Note);
         }
@@ -160,8 +171,7 @@ impl Verifier {
         if !signed {
             return Err(BadCheckpoint::Unsigned(self.id()));
         }
-        let checkpoint = Checkpoint::parse(text).ok_or(BadCheckpoint::Text)?;
-        if checkpoint.origin == self.name { Ok(checkpoint) } else { Err(BadCheckpoint::Origin) }
+        Ok(text)
     }
 }
 

@@ -58,6 +58,9 @@ pub(super) fn context(id: EventId, kind: Kind, parent: Option<EventId>, subject:
     fields.some("tool", subject.tool.as_ref());
     fields.some("action_category", subject.category.as_ref());
     fields.some("mock_mode", subject.mock_mode.as_ref());
+    if subject.dev {
+        fields.put("dev_mode", &true);
+    }
     fields.some("principal", subject.principal.as_ref());
     fields.some("client", subject.client.as_ref());
     fields.0
@@ -235,7 +238,8 @@ impl Fields {
     }
 
     fn facts(&mut self, facts: &Facts) {
-        let Facts { to, upstream_status, request_bytes, reply_bytes, rows, complete, redactions, result } = facts;
+        let Facts { to, upstream_status, request_bytes, reply_bytes, rows, complete, redactions, result, suggestion } =
+            facts;
         self.destination(to.as_ref());
         self.some("upstream_status", upstream_status.as_ref());
         self.some("request_bytes", request_bytes.as_ref());
@@ -247,6 +251,7 @@ impl Fields {
             self.put("redacted", &redactions.places(MOST_PLACES));
         }
         self.some("result_digest", result.as_ref());
+        self.some("suggestion", suggestion.as_ref());
     }
 }
 

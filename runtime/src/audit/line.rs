@@ -60,7 +60,10 @@ pub struct Subject {
     pub principal: Option<Scrubbed>,
     pub client: Option<Scrubbed>,
     pub component: Option<Digest>,
+    /// Of the lock under which the shard serves.
     pub lock: Option<Digest>,
+    /// The host accepts what nobody approved, for this run.
+    pub dev: bool,
 }
 
 /// Where a request goes: never a query string, and a template instead of a path.
@@ -106,6 +109,8 @@ pub struct Facts {
     pub complete: Option<bool>,
     pub redactions: Redactions,
     pub result: Option<Digest>,
+    /// Of what the manifest does not grant: the lines that would.
+    pub suggestion: Option<Scrubbed>,
 }
 
 /// One line for what has no before and after.

@@ -68,6 +68,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 pub use archive::beside;
+pub use checkpoint::{BadKey, Signer, Verifier};
 pub use evidence::{Evidence, checkpoint_file, public_key_file, replace};
 pub use line::{
     Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, Scheme, Subject,

@@ -81,6 +81,7 @@ pub struct Line {
     pub latency_ms: Option<f64>,
     pub component_digest: Option<String>,
     pub lock_digest: Option<String>,
+    pub dev_mode: Option<bool>,
     pub destination: Option<Destination>,
     pub credential: Option<String>,
     pub peer: Option<String>,

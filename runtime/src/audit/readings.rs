@@ -1,5 +1,6 @@
-//! Who read the ledger on the command line. A reader takes no lock and writes to no ledger, so it leaves a line in
-//! `<ledger>.readings`, and the writer takes it over: at once while a host runs, else when the next one starts.
+//! Who read the ledger on the command line, approved a shard or stopped one. A command takes no lock and writes to no ledger,
+//! so it leaves a line in `<ledger>.readings`, and the writer takes it over: at once while a host runs, else when the next one
+//! starts.
 //!
 //! Only where the ledger is written: a copy that an auditor verifies elsewhere is not touched. Whoever reads the file with other
 //! programs leaves nothing here.
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::archive::beside;
 use super::draft::Draft;
 use super::line::{Event, Note, Subject};
-use super::value::{EventId, Scrubbed};
+use super::value::{Digest, EventId, Scrubbed};
+use crate::names::ShardName;
 
 /// The reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +31,41 @@ pub enum Reader {
     Prove,
 }
 
-/// Who read what, and when. Nothing in it is text that others chose.
+/// What somebody did about a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    Approve,
+    Forget,
+    Quarantine,
+    Release,
+}
+
+/// Who did what, and when.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Reading {
     event_id: EventId,
     at: Timestamp,
-    reader: Reader,
     uid: u32,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum What {
+    Read { reader: Reader },
+    Did(Deed),
+}
+
+/// An act that the record must tell of. `why` is a person's text, and redaction has been over it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Deed {
+    pub act: Act,
+    pub shard: ShardName,
+    pub why: String,
+    /// Of the lock after it.
+    pub lock: Option<Digest>,
 }
 
 /// More than this many bytes nobody reads between two looks of the writer.
@@ -59,15 +88,28 @@ pub fn leave(ledger: &Path, reader: Reader) -> io::Result<bool> {
     if !beside(&ledger, ".lock").exists() {
         return Ok(false);
     }
+    append(&ledger, What::Read { reader })?;
+    Ok(true)
+}
+
+/// Leaves a line that this was done, also where no ledger is written yet: it is taken over when there is one.
+pub fn leave_deed(ledger: &Path, deed: Deed) -> io::Result<()> {
+    if let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let ledger = ledger.canonicalize().unwrap_or_else(|_| ledger.to_owned());
+    append(&ledger, What::Did(deed))
+}
+
+fn append(ledger: &Path, what: What) -> io::Result<()> {
     let uid = std::fs::metadata("/proc/self")?.uid();
-    let reading = Reading { event_id: EventId::new(), at: Timestamp::now(), reader, uid };
+    let reading = Reading { event_id: EventId::new(), at: Timestamp::now(), uid, what };
     let line = serde_json::to_string(&reading)? + "\n";
-    let path = beside(&ledger, ".readings");
+    let path = beside(ledger, ".readings");
     let mut file = OpenOptions::new().mode(0o600).append(true).create(true).open(path)?;
     file.lock()?;
     file.write_all(line.as_bytes())?;
-    file.sync_data()?;
-    Ok(true)
+    file.sync_data()
 }
 
 /// Shows what was left. None if nothing was.
@@ -93,17 +135,45 @@ pub(super) fn take(ledger: &Path, mut each: impl FnMut(Reading)) -> io::Result<O
 
 impl Reading {
     pub(super) fn draft(&self) -> Draft {
-        let code = match self.reader {
+        let (code, deed) = match &self.what {
+            What::Read { reader } => (reader.code(), None),
+            What::Did(deed) => (deed.act.code(), Some(deed)),
+        };
+        let subject = Subject {
+            principal: Some(Scrubbed::already_scrubbed(format!("uid:{}", self.uid))),
+            shard: deed.map(|deed| deed.shard.clone()),
+            lock: deed.and_then(|deed| deed.lock),
+            ..Subject::default()
+        };
+        let note = Note {
+            subject: subject.into(),
+            args_summary: deed.map(|deed| Scrubbed::already_scrubbed(deed.why.clone())),
+            ..Note::new(Event::Admin { code })
+        };
+        Draft::note(self.event_id, &note, self.at)
+    }
+}
+
+impl Act {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Approve => "shard-approved",
+            Self::Forget => "approval-withdrawn",
+            Self::Quarantine => "shard-quarantined",
+            Self::Release => "quarantine-lifted",
+        }
+    }
+}
+
+impl Reader {
+    fn code(self) -> &'static str {
+        match self {
             Reader::Tail => "read-tail",
             Reader::Stats => "read-stats",
             Reader::Search => "read-search",
             Reader::Export => "read-export",
             Reader::Verify => "read-verify",
             Reader::Prove => "read-prove",
-        };
-        let principal = Some(Scrubbed::already_scrubbed(format!("uid:{}", self.uid)));
-        let subject = Subject { principal, ..Subject::default() };
-        let note = Note { subject: subject.into(), ..Note::new(Event::Admin { code }) };
-        Draft::note(self.event_id, &note, self.at)
+        }
     }
 }

@@ -41,6 +41,7 @@ fn subject() -> Arc<Subject> {
         client: Some(scrubbed("assistant \"1.2\"\n")),
         component: Some(Digest::of(b"component")),
         lock: Some(Digest::of(b"lock")),
+        dev: false,
     })
 }
 

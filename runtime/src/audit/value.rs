@@ -119,6 +119,16 @@ impl Serialize for Digest {
     }
 }
 
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let mut bytes = [0; 32];
+        let hex = text.strip_prefix("sha256:").unwrap_or_default();
+        hex::decode_to_slice(hex, &mut bytes).map_err(serde::de::Error::custom)?;
+        Ok(Self(bytes))
+    }
+}
+
 impl Hash {
     /// What the first line is chained to.
     pub const NONE: Self = Self([0; 32]);

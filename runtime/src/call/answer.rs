@@ -36,6 +36,8 @@ pub struct Answer {
     pub position: Option<Position>,
     pub source: Source,
     pub as_of: Timestamp,
+    /// Its shard served without approval.
+    pub dev: bool,
     pub crossings: Vec<Crossed>,
     /// The most memory that its guest had, in bytes; 0 where none ran.
     pub memory: usize,

@@ -80,7 +80,7 @@ impl Neighbours for Neighbourhood {
 }
 
 fn answer(answer: Answer) -> Result<PeerAnswer, PeerFault> {
-    let Answer { tool, result, position, source, as_of, crossings: _, memory: _ } = answer;
+    let Answer { tool, result, position, source, as_of, dev: _, crossings: _, memory: _ } = answer;
     let call = position.map(|position| position.event_id);
     match (result, call) {
         (Ok(Good::Done(done)), Some(call)) => Ok(PeerAnswer {

@@ -24,13 +24,17 @@ pub(super) struct Call {
     /// Arguments as a JSON object; `-` reads them from standard input
     #[arg(long, value_name = "JSON", default_value = "{}")]
     args: String,
+    /// Run shards that nobody approved; the result and the ledger say so
+    #[arg(long)]
+    dev: bool,
 }
 
 impl Call {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let arguments = self.arguments()?;
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
-        let host = start::host(&settings).await?;
+        let (ground, host) = start::host(settings, self.dev).await?;
+        let settings = ground.settings();
         let cancelled = CancellationToken::new();
         let on_signal = cancelled.clone();
         tokio::spawn(async move {
@@ -56,7 +60,7 @@ impl Call {
         let told = if common.json {
             serde_json::to_string_pretty(&as_json(&answer)).map(|text| print(&text))
         } else {
-            story(&answer, elapsed, &settings);
+            story(&answer, elapsed, settings);
             Ok(shown(&answer).map_or(Ok(()), |text| print(&text)))
         };
         start::stop(&host).await;
@@ -112,6 +116,9 @@ fn story(answer: &Answer, elapsed: std::time::Duration, settings: &Settings) {
     };
     eprintln!("{}  {ended}  in {} ms", answer.tool, elapsed.as_millis());
     eprintln!("source    {}, as of {}", answer.source.as_str(), answer.as_of);
+    if answer.dev {
+        eprintln!("approved  {}", paint.warn("by nobody: --dev"));
+    }
     if let Err(fault) = &answer.result {
         eprintln!("reason    {fault}");
     }
@@ -196,6 +203,7 @@ fn as_json(answer: &Answer) -> Value {
         "as_of": answer.as_of,
         "event_id": answer.position.map(|position| position.event_id.to_string()),
         "ledger_position": answer.position.map(|position| position.seq),
+        "dev": answer.dev,
         "guest_memory_bytes": answer.memory,
         "crossings": crossings.collect::<Vec<_>>(),
     });

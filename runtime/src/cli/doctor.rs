@@ -70,11 +70,12 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
         }
     }
     // Loading everything also proves the ledger, the cache and the components.
-    match start::host(&settings).await {
-        Ok(host) => {
+    match start::host(settings, false).await {
+        Ok((ground, host)) => {
+            let settings = ground.settings();
             findings.push(finding("ledger", Ok(settings.ledger.display().to_string())));
             if host.keeps_artifacts() {
-                findings.push(finding("reports", reports(&host, &settings).await));
+                findings.push(finding("reports", reports(&host, settings).await));
             }
             for shard in host.router().shards() {
                 let says = format!("{} tools, component {:?}", shard.tools.len(), shard.origin);

@@ -12,8 +12,8 @@ use crate::refusal::story;
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done
-  1  the tool failed or was refused; its answer says why
-  2  the command line is wrong
+  1  the tool failed or was refused; its answer says why. Of review: there are findings. Of approve: nothing was approved
+  2  the command line is wrong; or a review could not tell (review, approve)
   3  settings, a manifest or a secret must be put right first
   4  the ledger cannot be written, so nothing runs
   5  an address or a file cannot be used
@@ -30,6 +30,7 @@ pub(super) struct Exit {
 
 impl Exit {
     pub(super) const TOOL: u8 = 1;
+    pub(super) const UNTOLD: u8 = 2;
     const SETTINGS: u8 = 3;
     const LEDGER: u8 = 4;
     const RESOURCE: u8 = 5;
@@ -61,6 +62,11 @@ impl Exit {
 
     pub(super) fn failed(what: &str, error: &dyn Error) -> Self {
         Self { code: Self::RESOURCE, story: format!("{what}: {}", story(error)) }
+    }
+
+    /// A review that cannot tell.
+    pub(super) fn untold(story: &str) -> Self {
+        Self { code: Self::UNTOLD, story: story.to_owned() }
     }
 
     pub(super) fn usage(story: impl Into<String>) -> Self {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the command line owns the terminal")]
 
+mod approve;
+mod approved;
 mod audit;
 mod call;
 mod doctor;
@@ -11,7 +13,11 @@ mod mirror;
 mod mock_upstream;
 mod otlp;
 mod persons;
+mod quarantine;
 mod redact;
+mod reload;
+mod review;
+mod schema;
 mod serve;
 pub mod settings;
 mod shards;
@@ -80,6 +86,10 @@ enum Command {
     Call(call::Call),
     /// List shards and their tools, and the shards that stay out with the reason
     Shards(shards::Shards),
+    Review(review::ReviewArgs),
+    Approve(approve::Approve),
+    Quarantine(quarantine::Quarantine),
+    Schema(schema::Schema),
     /// Check settings, shards, secrets and the ledger; says what is missing and shows no secret
     Doctor,
     /// Serve the mock upstreams over TLS on loopback, to try live mode without the real systems
@@ -118,6 +128,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Exit> {
         Command::Serve(serve) => serve.run(&common).await,
         Command::Call(call) => call.run(&common).await,
         Command::Shards(shards) => shards.run(&common).await,
+        Command::Review(review) => review.run(&common).await,
+        Command::Approve(approve) => approve.run(&common).await,
+        Command::Quarantine(quarantine) => quarantine.run(&common),
+        Command::Schema(schema) => schema.run(),
         Command::Doctor => doctor::run(&common).await,
         Command::MockUpstream(mock) => mock.run(&common).await,
         Command::Audit(audit) => audit.run(&common).await,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::settings::Settings;
-use super::{Common, start};
+use super::{Common, reload, start};
+use crate::call::Current;
 use crate::mcp::{self, HttpError, HttpOptions};
 
 #[derive(Args)]
@@ -20,26 +22,39 @@ pub(super) struct Serve {
     /// Address and port to listen on [default: 127.0.0.1:8420]
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<SocketAddr>,
+    /// Serve shards that nobody approved, on loopback only; every result and every line of the ledger says so
+    #[arg(long)]
+    dev: bool,
 }
 
 impl Serve {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(self.bind)).map_err(|error| Exit::settings(&error))?;
         let token = settings.http_token().map_err(|error| Exit::settings(&error))?;
-        let host = start::host(&settings).await?;
+        let http = settings.http.clone();
+        if self.dev && !self.stdio && !http.bind.ip().is_loopback() {
+            let story = format!(
+                "--dev serves what nobody approved, so it serves this machine alone: {} is not loopback",
+                http.bind
+            );
+            return Err(Exit::usage(story));
+        }
+        let (ground, host) = start::host(settings, self.dev).await?;
+        let current = Arc::new(Current::new(host.clone()));
+        let watching = tokio::spawn(reload::watch(ground, current.clone()));
         let source = host.source().as_str();
         let served = if self.stdio {
             tracing::info!(source, tools = host.router().tools().count(), "serving one client over stdio");
             tokio::select! {
-                served = mcp::serve_stdio(host.clone()) => served.map_err(|error| Exit::failed("stdio", &error)),
+                served = mcp::serve_stdio(current.clone()) => served.map_err(|error| Exit::failed("stdio", &error)),
                 () = stopped() => Ok(()),
             }
         } else {
             let options = HttpOptions {
-                bind: settings.http.bind,
+                bind: http.bind,
                 token,
-                allowed_hosts: settings.http.allowed_hosts.clone(),
-                allowed_origins: settings.http.allowed_origins.clone(),
+                allowed_hosts: http.allowed_hosts,
+                allowed_origins: http.allowed_origins,
             };
             let stop = CancellationToken::new();
             let on_signal = stop.clone();
@@ -51,11 +66,13 @@ impl Serve {
             let ready = |address: SocketAddr| {
                 tracing::info!(source, tools, "serving MCP at http://{address}/mcp");
             };
-            mcp::serve_http(host.clone(), options, stop, ready).await.map_err(|error| match error {
+            mcp::serve_http(current.clone(), options, stop, ready).await.map_err(|error| match error {
                 HttpError::Unauthenticated(_) => Exit::settings(&error),
                 HttpError::Bind { .. } | HttpError::Serve(_) => Exit::resource(&error),
             })
         };
+        watching.abort();
+        current.settle().await;
         start::stop(&host).await;
         served.map(|()| ExitCode::SUCCESS)
     }

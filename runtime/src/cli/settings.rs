@@ -14,7 +14,7 @@ use std::{env, fs, io};
 use serde::Deserialize;
 
 use crate::artifacts::Store;
-use crate::audit::{Digest, Evidence};
+use crate::audit::{self, Digest, Evidence};
 use crate::names::{SettingName, ShardName};
 use crate::outbound::DnsName;
 use crate::redact::ResultPolicy;
@@ -42,6 +42,7 @@ pub struct Settings {
     /// What results say of persons.
     pub results: ResultPolicy,
     pub reports: Reports,
+    pub review: Review,
     pub http: Http,
     pub network: Network,
     /// Values for `{setting:NAME}`.
@@ -50,7 +51,7 @@ pub struct Settings {
     pub mock_values: BTreeMap<SettingName, String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Http {
     pub bind: SocketAddr,
@@ -68,7 +69,7 @@ impl Default for Http {
     }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Network {
     /// PEM file with certificate authorities to trust beside the operating system's.
@@ -82,7 +83,7 @@ pub struct Network {
 }
 
 /// How the record is kept. That it is kept is not a setting.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Audit {
     /// The private key that signs checkpoints: `<ledger>.key` unless said, made at first use.
@@ -135,8 +136,31 @@ impl Audit {
     }
 }
 
+/// What was approved, and who may.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Review {
+    /// What each shard was approved to do.
+    pub lock: PathBuf,
+    /// Public keys, as `nexus approve --make-key` prints them. With any, an approval must be signed by one of them.
+    pub signers: Vec<String>,
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        Self { lock: "nexus.lock".into(), signers: Vec::new() }
+    }
+}
+
+impl Review {
+    /// Beside the lock: the shards that were stopped.
+    pub fn quarantine(&self) -> PathBuf {
+        audit::beside(&self.lock, ".quarantine")
+    }
+}
+
 /// Where the reports of shards are kept.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Reports {
     /// `REPORT_OUTPUT_DIR` goes before it.
@@ -158,7 +182,7 @@ impl Reports {
 }
 
 /// The stand-ins for the real systems.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct MockUpstreams {
     pub data: PathBuf,
@@ -182,7 +206,7 @@ impl MockUpstreams {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct File {
     mock: Option<bool>,
@@ -194,9 +218,18 @@ struct File {
     audit: Audit,
     results: ResultPolicy,
     reports: Reports,
+    review: Review,
     http: Http,
     network: Network,
     settings: BTreeMap<SettingName, String>,
+}
+
+/// JSON Schema of `nexus.toml`, for editors.
+pub fn schema() -> schemars::Schema {
+    let mut schema = schemars::schema_for!(File);
+    schema.insert("title".to_owned(), "nexus.toml".into());
+    schema.insert("description".to_owned(), "The operator's settings. Paths are relative to the file.".into());
+    schema
 }
 
 /// A settings file as read, and the folder that its paths start from.
@@ -249,6 +282,8 @@ impl Settings {
         http.bind = flags.bind.unwrap_or(http.bind);
         let mut network = read.network;
         network.extra_ca = network.extra_ca.map(from_base);
+        let mut review = read.review;
+        review.lock = from_base(review.lock);
         let mut audit = read.audit;
         audit.key = audit.key.map(from_base);
         audit.person_key = audit.person_key.map(from_base);
@@ -282,6 +317,7 @@ impl Settings {
             results: read.results,
             ledger: ledger.unwrap_or_else(|| or_default(read.ledger, "logs/nexus_audit.jsonl")),
             reports: Reports { folder: from_base(reports), ..read.reports },
+            review,
             http,
             network,
             values: read.settings,

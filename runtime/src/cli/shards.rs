@@ -22,7 +22,7 @@ pub(super) struct Shards {
 impl Shards {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
-        let host = start::host(&settings).await?;
+        let (_ground, host) = start::host(settings, false).await?;
         let text = if common.json { json_text(&host) } else { text(&host, self.tools) };
         start::stop(&host).await;
         print(text.trim_end()).map_err(|error| Exit::failed("output", &error))?;

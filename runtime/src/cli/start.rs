@@ -6,31 +6,86 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::approved::Approved;
 use super::exit::Exit;
 use super::settings::{self, Settings, SettingsError};
 use super::{mirror, otlp, persons};
 use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Subject};
-use crate::call::{Clock, Host};
+use crate::call::{Clock, Host, Standing};
 use crate::egress::{Door, Rights};
+use crate::lock::Code;
 use crate::manifest::{Manifest, Values};
 use crate::names::SettingName;
 use crate::policy::{Artifacts, Directories, Grants, Peers};
-use crate::redact::Scrubber;
+use crate::redact::{Pseudonyms, Scrubber};
 use crate::refusal::story;
 use crate::router::{LeftOut, Router, folder_name};
 use crate::secrets::{SecretValue, Vault};
-use crate::shard::{Cache, Shard, engine};
-use crate::wire::{Mock, Network, Wire};
+use crate::shard::{Cache, Engine, Shard, engine};
+use crate::wire::{Mock, Network, NetworkOptions, Wire};
 
-/// Opens the ledger, loads every shard that can be loaded, and writes the start into the ledger.
-pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
-    let ledger = ledger(settings)?;
-    let (persons, is_new_key) = persons::load_or_make(settings)?;
+/// What a host stands on, and what outlives a reload: ledger, door, engine.
+pub(super) struct Ground {
+    settings: Arc<Settings>,
+    door: Arc<Door>,
+    clock: Clock,
+    persons: Pseudonyms,
+    engine: Engine,
+    cache: Option<Cache>,
+    /// Shards serve without approval.
+    dev: bool,
+}
+
+/// Shards as they were found, and the vaults of those whose manifests are good.
+struct Looked {
+    manifests: Vec<(Manifest, Vault)>,
+    left_out: Vec<LeftOut>,
+}
+
+/// Opens the ledger, loads every shard that can be loaded and is approved, and writes the start into the ledger.
+pub(super) async fn host(settings: Settings, dev: bool) -> Result<(Ground, Arc<Host>), Exit> {
+    let ledger = ledger(&settings)?;
+    let (persons, is_new_key) = persons::load_or_make(&settings)?;
     if is_new_key {
         let made = Note::new(Event::Admin { code: "person-key-made" });
         ledger.note(made).await.map_err(|error| Exit::ledger(&error))?;
     }
-    let (wire, clock) = wire(settings)?;
+    let (wire, clock) = wire(&settings)?;
+    let looked = look(&settings)?;
+    let door = Arc::new(door(ledger, wire, &looked).keeping(settings.reports.store()));
+    let ground = Ground {
+        engine: engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?,
+        cache: cache(&settings),
+        settings: Arc::new(settings),
+        door,
+        clock,
+        persons,
+        dev,
+    };
+    if dev {
+        tracing::warn!(
+            "--dev: every shard serves, whether or not anybody approved it; every result and every line of the ledger says so"
+        );
+    }
+    let host = ground.serving(looked, None).await?;
+    ground.record_start(&host).await.map_err(|error| Exit::ledger(&error))?;
+    Ok((ground, host))
+}
+
+/// Every shard that can be loaded, approved or not, and those that cannot. Nothing is recorded, for nothing can leave: no grant is in
+/// force while a shard lists its tools.
+pub(super) async fn every_shard(settings: &Settings) -> Result<(Vec<Shard>, Vec<LeftOut>), Exit> {
+    let failed = |error: &dyn std::error::Error| Exit::failed("a place for the ledger of nothing", error);
+    let place = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let ledger = Ledger::open(&place.path().join("ledger.jsonl"), audit::Options::default());
+    let network = Network::new(NetworkOptions::default()).map_err(|error| Exit::settings(&error))?;
+    let looked = look(settings)?;
+    let door = Arc::new(door(ledger.map_err(|error| failed(&error))?, Wire::Network(network), &looked));
+    let engine = engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
+    Ok(load(looked, &engine, cache(settings).as_ref(), &door).await)
+}
+
+fn look(settings: &Settings) -> Result<Looked, Exit> {
     let (found, mut left_out) = manifests(settings)?;
     let mut manifests = Vec::new();
     for manifest in found {
@@ -42,13 +97,22 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
             }
         }
     }
-    let secrets: Vec<_> = manifests.iter().flat_map(|(_, vault)| vault.values()).collect();
-    let scrubber = Scrubber::new(secrets.iter().map(|secret| &**secret));
-    let door = Arc::new(Door::new(ledger, wire, scrubber).keeping(settings.reports.store()));
-    let engine = engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
-    let cache = Cache::open(&settings.cache)
+    Ok(Looked { manifests, left_out })
+}
+
+fn door(ledger: Ledger, wire: Wire, looked: &Looked) -> Door {
+    let secrets: Vec<_> = looked.manifests.iter().flat_map(|(_, vault)| vault.values()).collect();
+    Door::new(ledger, wire, Scrubber::new(secrets.iter().map(|secret| &**secret)))
+}
+
+fn cache(settings: &Settings) -> Option<Cache> {
+    Cache::open(&settings.cache)
         .inspect_err(|error| tracing::warn!(folder = %settings.cache.display(), %error, "no component cache: compiling at every start"))
-        .ok();
+        .ok()
+}
+
+async fn load(looked: Looked, engine: &Engine, cache: Option<&Cache>, door: &Arc<Door>) -> (Vec<Shard>, Vec<LeftOut>) {
+    let Looked { manifests, mut left_out } = looked;
     let mut shards = Vec::new();
     for (manifest, vault) in manifests {
         let (name, file) = (manifest.name.to_string(), manifest.file.clone());
@@ -62,55 +126,119 @@ pub(super) async fn host(settings: &Settings) -> Result<Arc<Host>, Exit> {
             paces: manifest.paces.clone(),
             limits: manifest.limits,
         };
-        match Shard::load(&engine, cache.as_ref(), &door, manifest, rights).await {
-            Ok(shard) => shards.push(Arc::new(shard)),
+        match Shard::load(engine, cache, door, manifest, rights).await {
+            Ok(shard) => shards.push(shard),
             Err(error) => left_out.push(LeftOut::bad(name, file, story(&error))),
         }
     }
-    let host = Host::new(Router::new(shards, left_out), door, clock);
-    let host = Arc::new(host.of_persons(Some(persons), settings.results.clone()));
-    for left_out in host.router().left_out() {
-        match left_out.disabled {
-            true => tracing::info!(shard = left_out.name, reason = left_out.reason, "shard is off"),
-            false => tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out"),
-        }
-    }
-    record(&host, settings).await.map_err(|error| Exit::ledger(&error))?;
-    Ok(host)
+    (shards, left_out)
 }
 
-/// The start, under which settings, and what serves: a reader of the record can tell what was in force.
-async fn record(host: &Host, settings: &Settings) -> Result<(), LedgerError> {
-    let mock_mode = Some(settings.mock);
-    let start = Note {
-        subject: Arc::new(Subject { mock_mode, ..Subject::default() }),
-        count: Some(host.router().shards().len() as u64),
-        digest: settings.digest,
-        ..Note::new(Event::Start)
-    };
-    host.door().ledger().note(start).await?;
-    for shard in host.router().shards() {
-        let subject = Subject {
-            shard: Some(shard.manifest.name.clone()),
-            component: Some(Digest::from_bytes(shard.digest.to_bytes())),
-            mock_mode,
-            ..Subject::default()
-        };
-        let loaded = Note {
-            subject: Arc::new(subject),
-            count: Some(shard.tools.len() as u64),
-            digest: Some(shard.manifest.digest),
-            ..Note::new(Event::Admin { code: "shard-loaded" })
-        };
-        host.door().ledger().note(loaded).await?;
+impl Ground {
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
     }
-    for (disabled, code) in [(false, "shards-left-out"), (true, "shards-disabled")] {
-        let out = host.router().left_out().iter().filter(|left| left.disabled == disabled).count() as u64;
-        if out > 0 {
-            host.door().ledger().note(Note { count: Some(out), ..Note::new(Event::Admin { code }) }).await?;
+
+    /// The shards anew, as files and approvals are now. One that was approved and is not as it lies there now goes on as it was
+    /// loaded, as long as that is still approved.
+    pub(super) async fn reloaded(&self, before: &Host) -> Result<Arc<Host>, Exit> {
+        let looked = look(&self.settings)?;
+        for secret in looked.manifests.iter().flat_map(|(_, vault)| vault.values()) {
+            self.door.scrubber().add(&secret);
         }
+        let host = self.serving(looked, Some(before)).await?;
+        self.record_shards(&host).await.map_err(|error| Exit::ledger(&error))?;
+        Ok(host)
     }
-    Ok(())
+
+    async fn serving(&self, looked: Looked, before: Option<&Host>) -> Result<Arc<Host>, Exit> {
+        let approved = Approved::read(&self.settings)?;
+        let (loaded, mut left_out) = load(looked, &self.engine, self.cache.as_ref(), &self.door).await;
+        let mut shards = Vec::new();
+        for shard in loaded {
+            let (name, file) = (shard.manifest.name.clone(), shard.manifest.file.clone());
+            match self.refused(&approved, &shard) {
+                None => shards.push(Arc::new(shard)),
+                Some(reason) => left_out.push(LeftOut::bad(name.to_string(), file, reason)),
+            }
+        }
+        for shard in before.into_iter().flat_map(|host| host.router().shards()) {
+            let name = &shard.manifest.name;
+            let is_here = shards.iter().any(|one| one.manifest.name == *name);
+            let is_known = left_out.iter().any(|left| left.name == name.as_str() && !left.disabled);
+            if !is_here && is_known && self.refused(&approved, shard).is_none() {
+                tracing::warn!(shard = %name, "goes on as it was approved: what lies there now is not");
+                shards.push(shard.clone());
+            }
+        }
+        let router = Router::new(shards, left_out);
+        let host = Host::new(router, self.door.clone(), self.clock)
+            .of_persons(Some(self.persons.clone()), self.settings.results.clone())
+            .standing(Standing { lock: approved.digest, dev: self.dev });
+        for left_out in host.router().left_out() {
+            match left_out.disabled {
+                true => tracing::info!(shard = left_out.name, reason = left_out.reason, "shard is off"),
+                false => tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out"),
+            }
+        }
+        Ok(Arc::new(host))
+    }
+
+    /// Why a shard may not serve.
+    fn refused(&self, approved: &Approved, shard: &Shard) -> Option<String> {
+        let name = &shard.manifest.name;
+        if let Some(stopped) = approved.stopped(name) {
+            return Some(stopped);
+        }
+        let findings = approved.lock.judge(name, &shard.authority, &approved.signers);
+        if findings.is_empty() || self.dev {
+            return None;
+        }
+        if findings.iter().all(|finding| finding.code == Code::BinaryChanged) {
+            return Some(format!(
+                "its component is not the one that was approved, with the same powers: if you built it yourself, `nexus approve {name} --rebuilt --why …`; otherwise find out who did"
+            ));
+        }
+        let mut codes: Vec<_> = findings.iter().map(|finding| finding.code.as_str()).collect();
+        codes.dedup();
+        Some(format!("not approved ({}): see `nexus review {name}`, then `nexus approve {name}`", codes.join(", ")))
+    }
+
+    /// The start, under which settings, and what serves: a reader of the record can tell what was in force.
+    async fn record_start(&self, host: &Host) -> Result<(), LedgerError> {
+        let start = Note {
+            subject: Arc::new(host.bare_subject()),
+            count: Some(host.router().shards().len() as u64),
+            digest: self.settings.digest,
+            ..Note::new(Event::Start)
+        };
+        self.door.ledger().note(start).await?;
+        self.record_shards(host).await
+    }
+
+    async fn record_shards(&self, host: &Host) -> Result<(), LedgerError> {
+        for shard in host.router().shards() {
+            let subject = Subject {
+                shard: Some(shard.manifest.name.clone()),
+                component: Some(Digest::from_bytes(shard.digest.to_bytes())),
+                ..host.bare_subject()
+            };
+            let loaded = Note {
+                subject: Arc::new(subject),
+                count: Some(shard.tools.len() as u64),
+                digest: Some(shard.manifest.digest),
+                ..Note::new(Event::Admin { code: "shard-loaded" })
+            };
+            self.door.ledger().note(loaded).await?;
+        }
+        for (disabled, code) in [(false, "shards-left-out"), (true, "shards-disabled")] {
+            let out = host.router().left_out().iter().filter(|left| left.disabled == disabled).count() as u64;
+            if out > 0 {
+                self.door.ledger().note(Note { count: Some(out), ..Note::new(Event::Admin { code }) }).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes the stop into the ledger, after the endings of all calls. Its last handle then waits for the disk.

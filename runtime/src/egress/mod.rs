@@ -294,9 +294,15 @@ impl Door {
 
     /// The same of whatever crosses: a request, a search, a call of a peer, an artifact.
     async fn turn_away(&self, caller: &Caller, entry: Entry, crossed: Crossed, refusal: Refusal) -> Refusal {
+        let suggestion = match &crossed.verdict {
+            Verdict::Refused { suggestion, .. } => suggestion.clone(),
+            Verdict::Released { .. } | Verdict::Found { .. } | Verdict::Answered { .. } | Verdict::Failed { .. } => {
+                None
+            }
+        };
         caller.crossed(crossed);
         self.tell(caller, &refusal);
-        match entry.close(record::ending(&refusal), ()).await {
+        match entry.close(record::ending(&refusal, suggestion.as_deref()), ()).await {
             Ok(_) => refusal,
             Err(error) => error.into(),
         }

@@ -157,10 +157,13 @@ pub(super) fn facts(reply: &CleanReply) -> Facts {
 }
 
 /// Codes only: what an upstream or a request said stays out of the record.
-pub(super) fn ending(refusal: &Refusal) -> Ending {
+///
+/// `suggestion` is what the manifest would have to say, and redaction has been over it.
+pub(super) fn ending(refusal: &Refusal, suggestion: Option<&str>) -> Ending {
     let code = refusal.code().as_str();
     if refusal.is_ours() {
-        Ending::Refuse { code, facts: Facts::default() }
+        let suggestion = suggestion.map(|lines| Scrubbed::already_scrubbed(lines.to_owned()));
+        Ending::Refuse { code, facts: Facts { suggestion, ..Facts::default() } }
     } else {
         Ending::Fail { code, message: None, facts: Facts::default() }
     }

@@ -18,7 +18,7 @@ use crate::secrets::{BadCredential, CredentialHeader, CredentialKind, SecretRef,
 /// What the AR System's own clients send before a token.
 const AR_PREFIX: &str = "AR-JWT ";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub(super) enum CredentialTable {
     Bearer {

@@ -13,24 +13,50 @@ use crate::outbound::{Attribute, Dn, Host, Scope, is_oid};
 use crate::policy::{DirectoryGrant, LdapServer, Tls};
 use crate::secrets::CredentialKind;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct DirectoryTable {
+    /// What the shard calls it.
     name: DirectoryName,
+    /// The server.
+    #[schemars(with = "String")]
     host: Spanned<String>,
+    /// 636 unless said; 389 for starttls.
     port: Option<NonZeroU16>,
+    /// `ldaps` unless said, or `starttls`.
+    #[schemars(with = "Option<String>")]
     tls: Option<Spanned<String>>,
+    /// Entries at or below which may be searched.
+    #[schemars(with = "Vec<String>")]
     bases: Spanned<Vec<Spanned<String>>>,
+    /// `base`, `one-level`, `subtree`.
+    #[schemars(with = "Vec<String>")]
     scopes: Spanned<Vec<Spanned<String>>>,
+    /// What a search may return.
+    #[schemars(with = "Vec<String>")]
     attributes: Spanned<Vec<Spanned<String>>>,
+    /// What a filter may look at. Absent: what may be returned.
+    #[schemars(with = "Option<Vec<String>>")]
     filter_attributes: Option<Spanned<Vec<Spanned<String>>>>,
+    /// OIDs of matching rules that a filter may name.
+    #[schemars(with = "Option<Vec<String>>")]
     rules: Option<Spanned<Vec<Spanned<String>>>>,
+    /// A `[credential.NAME]` of kind `bind`.
+    #[schemars(with = "CredentialName")]
     credential: Spanned<CredentialName>,
+    /// The only tools that may use the grant. Absent: every tool of the shard.
+    #[schemars(with = "Option<BTreeSet<ToolName>>")]
     tools: Option<Spanned<BTreeSet<ToolName>>>,
+    /// May reach private addresses, if the operator allows it too.
     #[serde(default)]
     private: bool,
+    /// Entries of one search at most; 50000 unless said.
+    #[schemars(with = "Option<u32>")]
     entries: Option<Spanned<u32>>,
+    /// Searches under way at once.
     concurrency: Option<NonZeroU32>,
+    /// How often a page may be asked for, such as `5/s`.
+    #[schemars(with = "Option<String>")]
     rate: Option<Spanned<String>>,
 }
 

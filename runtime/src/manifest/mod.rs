@@ -11,7 +11,7 @@ mod neighbours;
 mod raw;
 #[cfg(test)]
 mod tests;
-mod units;
+pub(crate) mod units;
 
 pub use neighbours::Probe;
 
@@ -75,6 +75,11 @@ pub trait Values {
     fn stand_in(&self, _name: &SettingName) -> Option<String> {
         None
     }
+}
+
+/// JSON Schema of `shard.toml`, for editors. It is made from the types that read the file, and knows less than they do.
+pub fn schema() -> schemars::Schema {
+    raw::schema()
 }
 
 impl Manifest {

@@ -13,19 +13,31 @@ use super::units::{self, SIZE};
 use crate::names::ToolName;
 use crate::policy::{ArtifactGrant, PeerGrant, is_media_type};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PeersTable {
+    /// Tools of other shards that it may call.
+    #[schemars(with = "Vec<ToolName>")]
     tools: Spanned<Vec<Spanned<ToolName>>>,
+    /// Calls during one call; 16 unless said.
+    #[schemars(with = "Option<u32>")]
     calls: Option<Spanned<u32>>,
+    /// Of these, how many at once; 4 unless said.
+    #[schemars(with = "Option<NonZeroU32>")]
     concurrency: Option<Spanned<NonZeroU32>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ArtifactsTable {
+    /// Kinds of files that it may have kept, such as `text/html`.
+    #[schemars(with = "Vec<String>")]
     media_types: Spanned<Vec<Spanned<String>>>,
+    /// Of one; 4MiB unless said.
+    #[schemars(with = "Option<String>")]
     bytes: Option<Spanned<String>>,
+    /// Of one call; 16 unless said.
+    #[schemars(with = "Option<u32>")]
     count: Option<Spanned<u32>>,
 }
 
@@ -40,12 +52,18 @@ pub struct Probe {
     pub arguments: Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HealthTable {
+    /// The system's name, for people.
+    #[schemars(with = "String")]
     system: Spanned<String>,
+    /// The shard's own tool by which the host asks.
+    #[schemars(with = "ToolName")]
     tool: Spanned<ToolName>,
+    /// What it is called with.
     #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     arguments: toml::Table,
 }
 

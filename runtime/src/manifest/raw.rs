@@ -21,77 +21,131 @@ use crate::outbound::Scheme;
 use crate::policy::{Document, EgressGrant, HostPattern, KeepPath, Pace, PathTemplate};
 use crate::secrets::CredentialKind;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Who it is.
     shard: ShardTable,
+    /// What it may send.
     #[serde(default)]
     egress: Vec<EgressTable>,
+    /// What it may search.
     #[serde(default)]
     directory: Vec<DirectoryTable>,
+    /// Whom it may ask.
     peers: Option<PeersTable>,
+    /// What it may have kept.
     artifacts: Option<ArtifactsTable>,
+    /// How the host finds out whether its systems answer.
     #[serde(default)]
     health: Vec<HealthTable>,
+    /// How its requests are authenticated. Secrets by name, never by value.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<CredentialName, CredentialTable>")]
     credential: BTreeMap<CredentialName, Spanned<CredentialTable>>,
+    /// The operator's values that it may read.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<SettingName, SettingTable>")]
     setting: BTreeMap<SettingName, Spanned<SettingTable>>,
+    /// What one call may use.
     #[serde(default)]
     limits: LimitsTable,
+    /// Its prompts are offered to clients.
     prompts: Option<Nothing>,
+    /// Its documents are offered to clients.
     resources: Option<Nothing>,
 }
 
 /// A table whose presence says all.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ShardTable {
+    /// The shard's name.
     name: ShardName,
+    /// As its author counts.
     version: String,
+    /// The component's file in this folder.
+    #[schemars(with = "String")]
     component: Spanned<String>,
+    /// Beginnings of the names of its tools, each ending in `_`.
+    #[schemars(with = "Vec<String>")]
     tools_prefix: Spanned<Vec<Spanned<String>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SettingTable {
+    /// Where the operator gives no value.
     default: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct EgressTable {
+    /// A host such as `api.example.com`, or `*.example.com` for one label below; `:port` where it is not 443. `{setting:NAME}` takes the operator's value.
+    #[schemars(with = "String")]
     host: Spanned<String>,
+    /// `https` unless said; `http` for this machine alone.
+    #[schemars(with = "Option<String>")]
     scheme: Option<Spanned<String>>,
+    /// GET, HEAD, POST, PUT, PATCH, DELETE.
+    #[schemars(with = "Vec<String>")]
     methods: Spanned<Vec<Spanned<String>>>,
+    /// `/v1.0/users`, `/v1.0/users/{id}` (one segment), `/files/**` (at the end, one or more).
+    #[schemars(with = "Vec<String>")]
     paths: Spanned<Vec<Spanned<String>>>,
+    /// The keys that a request may have. Absent: a request has no query.
     #[serde(default)]
     query: BTreeSet<String>,
+    /// The one credential that a request may name: a `[credential.NAME]`.
+    #[schemars(with = "Option<CredentialName>")]
     credential: Option<Spanned<CredentialName>>,
+    /// The only tools that may use the grant. Absent: every tool of the shard.
+    #[schemars(with = "Option<BTreeSet<ToolName>>")]
     tools: Option<Spanned<BTreeSet<ToolName>>>,
+    /// Files with the only GraphQL documents that may be sent.
+    #[schemars(with = "Option<Vec<String>>")]
     documents: Option<Spanned<Vec<Spanned<String>>>>,
+    /// What of a JSON reply the shard sees, such as `/value/*/id`. Absent: all.
+    #[schemars(with = "Option<Vec<String>>")]
     keep: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Sending a request twice does what sending it once does: it may be tried again.
     #[serde(default)]
     idempotent: bool,
+    /// May reach private addresses, if the operator allows it too.
     #[serde(default)]
     private: bool,
+    /// Requests under way at once.
     concurrency: Option<NonZeroU32>,
+    /// How often a request may start, such as `5/s`.
+    #[schemars(with = "Option<String>")]
     rate: Option<Spanned<String>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct LimitsTable {
+    /// Linear memory of one call; 64MiB unless said.
+    #[schemars(with = "Option<String>")]
     memory: Option<Spanned<String>>,
+    /// Wall clock of one call; 30s unless said.
+    #[schemars(with = "Option<String>")]
     deadline: Option<Spanned<String>>,
+    /// Computing time of one call; 5s unless said.
+    #[schemars(with = "Option<String>")]
     cpu: Option<Spanned<String>>,
+    /// Requests of one call; 64 unless said.
+    #[schemars(with = "Option<u32>")]
     egress_calls: Option<Spanned<u32>>,
+    /// Bytes of one reply; 8MiB unless said.
+    #[schemars(with = "Option<String>")]
     reply_bytes: Option<Spanned<String>>,
+    /// Bytes of the result; 4MiB unless said.
+    #[schemars(with = "Option<String>")]
     output_bytes: Option<Spanned<String>>,
 }
 
@@ -121,6 +175,15 @@ fn names_a_secret(name: &SettingName) -> bool {
         "TOKEN",
     ];
     name.as_str().split('_').any(|word| WORDS.contains(&word))
+}
+
+/// JSON Schema of `shard.toml`.
+pub(super) fn schema() -> schemars::Schema {
+    let mut schema = schemars::schema_for!(File);
+    schema.insert("title".to_owned(), "shard.toml".into());
+    schema
+        .insert("description".to_owned(), "A shard's manifest: what it asks for, and nothing else is granted.".into());
+    schema
 }
 
 pub(super) type Span = std::ops::Range<usize>;

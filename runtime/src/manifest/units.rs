@@ -7,7 +7,7 @@ pub(super) const DURATION: &str = "a duration such as \"30s\" (ms, s, min)";
 
 pub(super) const RATE: &str = "a rate such as \"5/s\" (s, min, h)";
 
-pub(super) fn size(text: &str) -> Option<usize> {
+pub(crate) fn size(text: &str) -> Option<usize> {
     let (number, unit) = split(text)?;
     let unit: usize = match unit {
         "B" => 1,
@@ -18,7 +18,7 @@ pub(super) fn size(text: &str) -> Option<usize> {
     usize::try_from(number).ok()?.checked_mul(unit)
 }
 
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let unit = match unit {
         "ms" => 1,
@@ -30,7 +30,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// The time from one start to the next.
-pub(super) fn rate(text: &str) -> Option<Duration> {
+pub(crate) fn rate(text: &str) -> Option<Duration> {
     let (number, per) = text.split_once('/')?;
     let per = match per {
         "s" => Duration::from_secs(1),
@@ -40,6 +40,40 @@ pub(super) fn rate(text: &str) -> Option<Duration> {
     };
     let number: u32 = number.parse().ok().filter(|number| (1..=10_000).contains(number))?;
     Some(per / number)
+}
+
+/// As [`size`] reads it, in the largest unit that leaves no rest.
+pub(crate) fn write_size(bytes: usize) -> String {
+    match bytes {
+        0 => "0B".to_owned(),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
+        _ => format!("{bytes}B"),
+    }
+}
+
+/// As [`duration`] reads it. Manifests know no part of a millisecond.
+pub(crate) fn write_duration(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms if ms > 0 && ms.is_multiple_of(60_000) => format!("{}min", ms / 60_000),
+        ms if ms > 0 && ms.is_multiple_of(1000) => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
+    }
+}
+
+/// As [`rate`] reads it.
+pub(crate) fn write_rate(interval: Duration) -> String {
+    for (per, unit) in [(1, "s"), (60, "min"), (3600, "h")] {
+        let per = Duration::from_secs(per);
+        let number = (per.as_nanos() / interval.as_nanos().max(1)).min(10_000);
+        let number = u32::try_from(number).unwrap_or(1).max(1);
+        if per / number == interval {
+            return format!("{number}/{unit}");
+        }
+    }
+    // No manifest says so; of what it could say the next slower.
+    let seconds = interval.as_secs().saturating_add(1);
+    format!("{}/h", (3600 / seconds).max(1))
 }
 
 /// Digits, then a unit, and nothing between them.

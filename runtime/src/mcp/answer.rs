@@ -71,6 +71,9 @@ fn meta(answer: &Answer) -> MetaObject {
     }
     meta.0.insert("nexus/source".into(), json!(answer.source.as_str()));
     meta.0.insert("nexus/as-of".into(), json!(answer.as_of));
+    if answer.dev {
+        meta.0.insert("nexus/dev".into(), json!(true));
+    }
     meta
 }
 

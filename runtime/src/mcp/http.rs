@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
-use crate::call::Host;
+use crate::call::Current;
 use crate::call::Principal;
 use crate::secrets::SecretValue;
 
@@ -45,7 +45,7 @@ pub enum HttpError {
 /// Binds, tells `ready` the address, and serves until `stop`.
 #[expect(clippy::disallowed_methods, reason = "the one listener for clients")]
 pub async fn serve(
-    host: Arc<Host>,
+    current: Arc<Current>,
     options: HttpOptions,
     stop: CancellationToken,
     ready: impl FnOnce(SocketAddr),
@@ -62,12 +62,12 @@ pub async fn serve(
             tracing::debug!(%error, "TCP_NODELAY cannot be set");
         }
     });
-    let app = app(host, options, stop.clone());
+    let app = app(current, options, stop.clone());
     ready(address);
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(HttpError::Serve)
 }
 
-fn app(host: Arc<Host>, options: HttpOptions, stop: CancellationToken) -> Router {
+fn app(current: Arc<Current>, options: HttpOptions, stop: CancellationToken) -> Router {
     let principal = if options.token.is_some() { Principal::Token } else { Principal::Loopback };
     let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
     hosts.extend(options.allowed_hosts);
@@ -77,7 +77,7 @@ fn app(host: Arc<Host>, options: HttpOptions, stop: CancellationToken) -> Router
         .enforce_origin_validation()
         .with_json_response(true)
         .with_cancellation_token(stop);
-    let server = Server::new(host, principal);
+    let server = Server::new(current, principal);
     let service =
         StreamableHttpService::new(move || Ok(server.clone()), Arc::new(LocalSessionManager::default()), config);
     let mut mcp = Router::new().route_service("/mcp", service);

@@ -11,21 +11,21 @@ pub use http::{HttpError, HttpOptions, serve as serve_http};
 pub use stdio::serve as serve_stdio;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation,
     ListPromptsResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
     ProgressNotificationParam, ProgressToken, Prompt, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    Resource, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    Resource, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool, ToolAnnotations,
 };
-use rmcp::service::{Peer, RequestContext, RoleServer};
+use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::artifacts;
-use crate::call::{Asked, ClientName, Fault, Host, Principal, Reader};
+use crate::call::{Asked, ClientName, Current, Fault, Host, Principal, Reader};
 use crate::egress::Progress;
 use crate::tool;
 use rounds::Rounds;
@@ -43,27 +43,48 @@ const INSTRUCTIONS: &str = "Read-only tools over a company's systems. Each resul
 /// Answers one client, or every client of one HTTP listener.
 #[derive(Clone)]
 pub struct Server {
-    host: Arc<Host>,
+    current: Arc<Current>,
     principal: Principal,
-    tools: Arc<Vec<Tool>>,
-    prompts: Arc<Vec<Prompt>>,
-    resources: Arc<Vec<Resource>>,
+    listed: Arc<Mutex<Listed>>,
     rounds: Arc<Rounds>,
 }
 
-impl Server {
-    pub fn new(host: Arc<Host>, principal: Principal) -> Self {
+/// What a host offers, as clients list it.
+#[derive(Clone)]
+struct Listed {
+    host: Arc<Host>,
+    tools: Arc<Vec<Tool>>,
+    prompts: Arc<Vec<Prompt>>,
+    resources: Arc<Vec<Resource>>,
+}
+
+impl Listed {
+    fn of(host: Arc<Host>) -> Self {
         let own = host.own_tools();
-        let mut listed: Vec<_> = host.router().tools().chain(&own).map(tool).collect();
-        listed.sort_by(|one, other| one.name.cmp(&other.name));
-        let tools = Arc::new(listed);
+        let mut tools: Vec<_> = host.router().tools().chain(&own).map(tool).collect();
+        tools.sort_by(|one, other| one.name.cmp(&other.name));
         let prompts = Arc::new(host.router().prompts().map(|(_, prompt)| documents::prompt(prompt)).collect());
         let resources = Arc::new(host.router().documents().map(|(_, one)| documents::resource(one)).collect());
-        Self { host, principal, tools, prompts, resources, rounds: Arc::new(Rounds::new()) }
+        Self { host, tools: Arc::new(tools), prompts, resources }
     }
 }
 
 impl Server {
+    pub fn new(current: Arc<Current>, principal: Principal) -> Self {
+        let listed = Arc::new(Mutex::new(Listed::of(current.host())));
+        Self { current, principal, listed, rounds: Arc::new(Rounds::new()) }
+    }
+
+    /// What the host that answers now offers. Made once for each host.
+    fn listed(&self) -> Listed {
+        let host = self.current.host();
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&listed.host, &host) {
+            *listed = Listed::of(host);
+        }
+        listed.clone()
+    }
+
     fn reader(&self, context: &RequestContext<RoleServer>) -> Reader {
         Reader { principal: self.principal, client: client(context), cancelled: context.ct.clone() }
     }
@@ -75,14 +96,15 @@ fn client(context: &RequestContext<RoleServer>) -> Option<ClientName> {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let builder = ServerCapabilities::builder().enable_tools();
-        let no_resources = self.resources.is_empty() && !self.host.keeps_artifacts();
-        let capabilities = match (self.prompts.is_empty(), no_resources) {
-            (true, true) => builder.build(),
-            (false, true) => builder.enable_prompts().build(),
-            (true, false) => builder.enable_resources().build(),
-            (false, false) => builder.enable_prompts().enable_resources().build(),
-        };
+        // A reload may bring what there is none of now, so all that can change is offered.
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("nexus", env!("CARGO_PKG_VERSION")).with_title("Nexus"))
             .with_instructions(INSTRUCTIONS)
@@ -95,12 +117,59 @@ impl ServerHandler for Server {
         Cow::Borrowed(&SPOKEN)
     }
 
+    /// Clients of the revisions that keep a connection are told of changes on it.
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let mut changes = self.current.changes();
+        tokio::spawn(async move {
+            while changes.changed().await.is_ok() {
+                let told = async {
+                    context.peer.notify_tool_list_changed().await?;
+                    context.peer.notify_prompt_list_changed().await?;
+                    context.peer.notify_resource_list_changed().await
+                };
+                if told.await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+
+    /// The others ask to be told (`subscriptions/listen`, revision 2026-07-28). What they may ask for is what can change.
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        let mut accepted = SubscriptionFilter::new();
+        accepted.tools_list_changed = requested.tools_list_changed;
+        accepted.prompts_list_changed = requested.prompts_list_changed;
+        accepted.resources_list_changed = requested.resources_list_changed;
+        Some(accepted)
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut changes = self.current.changes();
+        let (accepted, sink) = (context.accepted().clone(), context.sink().clone());
+        loop {
+            tokio::select! {
+                () = context.cancelled() => return Ok(()),
+                changed = changes.changed() => if changed.is_err() { return Ok(()) },
+            }
+            // Whoever has gone is cancelled next.
+            if accepted.tools_list_changed == Some(true) {
+                let _ = sink.notify_tool_list_changed().await;
+            }
+            if accepted.prompts_list_changed == Some(true) {
+                let _ = sink.notify_prompt_list_changed().await;
+            }
+            if accepted.resources_list_changed == Some(true) {
+                let _ = sink.notify_resource_list_changed().await;
+            }
+        }
+    }
+
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools.as_ref().clone()))
+        Ok(ListToolsResult::with_all_items(self.listed().tools.as_ref().clone()))
     }
 
     async fn list_prompts(
@@ -108,7 +177,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Ok(ListPromptsResult::with_all_items(self.prompts.as_ref().clone()))
+        Ok(ListPromptsResult::with_all_items(self.listed().prompts.as_ref().clone()))
     }
 
     async fn get_prompt(
@@ -124,7 +193,7 @@ impl ServerHandler for Server {
             };
             arguments.push((name, value));
         }
-        let messages = self.host.prompt(&request.name, &arguments, self.reader(&context)).await;
+        let messages = self.current.host().prompt(&request.name, &arguments, self.reader(&context)).await;
         match messages {
             Ok(messages) => Ok(documents::messages(messages).into()),
             // The protocol has no "not found" for prompts.
@@ -146,9 +215,10 @@ impl ServerHandler for Server {
             Some(Ok(start)) => start,
             Some(Err(_)) => return Err(ErrorData::invalid_params("the cursor is not one of this server's", None)),
         };
-        let mut all = self.resources.as_ref().clone();
-        if self.host.keeps_artifacts() {
-            let kept = self.host.artifacts().await.map_err(|fault| documents::error(&fault))?;
+        let Listed { host, resources, .. } = self.listed();
+        let mut all = resources.as_ref().clone();
+        if host.keeps_artifacts() {
+            let kept = host.artifacts().await.map_err(|fault| documents::error(&fault))?;
             all.extend(kept.iter().map(documents::artifact));
         }
         let more = all.len() > start.saturating_add(RESOURCES_PAGE);
@@ -164,12 +234,12 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         if request.uri.starts_with(artifacts::URI) {
-            return match self.host.artifact(&request.uri, self.reader(&context)).await {
+            return match self.current.host().artifact(&request.uri, self.reader(&context)).await {
                 Ok((kept, body)) => Ok(documents::contents(kept.uri(), kept.media_type, body).into()),
                 Err(fault) => Err(documents::error(&fault)),
             };
         }
-        match self.host.document(&request.uri, self.reader(&context)).await {
+        match self.current.host().document(&request.uri, self.reader(&context)).await {
             Ok((document, body)) => {
                 Ok(documents::contents(document.uri.clone(), document.media_type.clone(), body).into())
             }
@@ -196,8 +266,9 @@ impl ServerHandler for Server {
             None => (None, None),
         };
         let client = client(&context);
-        let answer = self
-            .host
+        // A reload from here on does not touch this call.
+        let host = self.current.host();
+        let answer = host
             .call(Asked {
                 tool: request.name.to_string(),
                 arguments: Value::Object(request.arguments.unwrap_or_default()),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rmcp::ServiceExt;
 
 use super::Server;
-use crate::call::Host;
+use crate::call::Current;
 use crate::call::Principal;
 
 /// Serves until the client closes its end.
-pub async fn serve(host: Arc<Host>) -> std::io::Result<()> {
-    let server = Server::new(host, Principal::Local);
+pub async fn serve(current: Arc<Current>) -> std::io::Result<()> {
+    let server = Server::new(current, Principal::Local);
     let running = match server.serve(rmcp::transport::stdio()).await {
         Ok(running) => running,
         // A client that goes away before it says anything is no fault.

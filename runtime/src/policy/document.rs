@@ -71,6 +71,13 @@ impl Document {
         Self { name: name.to_owned(), digest: DocumentDigest::of(text) }
     }
 
+    /// One that is known by its digest alone, as a lock has it: `sha256:` and hex.
+    pub fn locked(name: &str, digest: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digest.strip_prefix("sha256:")?, &mut bytes).ok()?;
+        Some(Self { name: name.to_owned(), digest: DocumentDigest(bytes) })
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -60,6 +60,14 @@ impl HostPattern {
         named && self.scheme == scheme && self.port == port
     }
 
+    /// Every host that this covers, `wide` covers too. Exact.
+    pub fn is_within(&self, wide: &Self) -> bool {
+        match &self.name {
+            Name::Exact(host) => wide.covers(self.scheme, host, self.port),
+            Name::Below(_) => self == wide,
+        }
+    }
+
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }

@@ -71,6 +71,7 @@ mod peers;
 mod refused;
 #[cfg(test)]
 mod tests;
+mod within;
 
 pub use artifacts::{ArtifactGrant, ArtifactPermit, Artifacts, NotKept, is_media_type};
 pub use directory::{Directories, DirectoryGrant, DirectoryPermit, LdapServer, NotPermitted, SearchPart, Tls};
@@ -81,3 +82,4 @@ pub use keep::{BadKeep, KeepPath, KeepStep};
 pub use path::{BadPath, PathTemplate};
 pub use peers::{NotAPeer, PeerGrant, PeerPermit, Peers};
 pub use refused::{Destination, NotGranted, Reason};
+pub use within::{Beyond, BeyondAt, directory_beyond, egress_beyond};

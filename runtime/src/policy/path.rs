@@ -79,6 +79,53 @@ impl PathTemplate {
         segments.next().is_none()
     }
 
+    /// Every path that this covers, `wide` covers too. Exact.
+    pub fn is_within(&self, wide: &Self) -> bool {
+        let mut mine = self.0.iter();
+        for theirs in &wide.0 {
+            let Some(piece) = mine.next() else { return false };
+            let is_covered = match (piece, theirs) {
+                (Piece::Literal(literal), Piece::Rest) => return !literal.is_empty(),
+                (Piece::One(_) | Piece::Rest, Piece::Rest) => return true,
+                (Piece::Literal(literal), Piece::Literal(other)) => literal == other,
+                (Piece::Literal(literal), Piece::One(_)) => !literal.is_empty(),
+                (Piece::One(_), Piece::One(_)) => true,
+                (Piece::One(_), Piece::Literal(_)) | (Piece::Rest, Piece::Literal(_) | Piece::One(_)) => false,
+            };
+            if !is_covered {
+                return false;
+            }
+        }
+        mine.next().is_none()
+    }
+
+    /// There is a path that both cover. Exact.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let mut pairs = (self.0.iter(), other.0.iter());
+        loop {
+            let meet = match (pairs.0.next(), pairs.1.next()) {
+                (None, None) => return true,
+                (None, Some(_)) | (Some(_), None) => return false,
+                (Some(Piece::Literal(one)), Some(Piece::Literal(other))) => one == other,
+                (Some(Piece::Rest), Some(Piece::Literal(text))) | (Some(Piece::Literal(text)), Some(Piece::Rest)) => {
+                    return !text.is_empty();
+                }
+                (Some(Piece::Rest), Some(_)) | (Some(_), Some(Piece::Rest)) => return true,
+                (Some(Piece::Literal(text)), Some(Piece::One(_)))
+                | (Some(Piece::One(_)), Some(Piece::Literal(text))) => !text.is_empty(),
+                (Some(Piece::One(_)), Some(Piece::One(_))) => true,
+            };
+            if !meet {
+                return false;
+            }
+        }
+    }
+
+    /// Whether it ends in `**`.
+    pub fn is_open(&self) -> bool {
+        matches!(self.0.last(), Some(Piece::Rest))
+    }
+
     /// What a refusal shows of a path and suggests for it: its words, with `{id}` for each segment that may tell of a
     /// person or hold a secret, and `**` for what is behind the sixteenth. Covers `segments`.
     pub(super) fn shape(segments: &[String]) -> Self {

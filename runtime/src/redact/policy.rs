@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Class, Classes, Redactions, Rule};
 
 /// For each class whether results show it, and tools for which it is otherwise. Nothing is masked unless said.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResultPolicy {
     pub person: Option<Treatment>,
@@ -19,7 +19,7 @@ pub struct ResultPolicy {
 }
 
 /// What goes before the rest, for one tool.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exception {
     pub person: Option<Treatment>,
@@ -27,7 +27,7 @@ pub struct Exception {
     pub health: Option<Treatment>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Treatment {
     Pass,

@@ -40,6 +40,56 @@ impl CredentialKind {
         matches!(self, CredentialKind::Bind { .. })
     }
 
+    /// Its kind as manifests write it, and all else that they say of it: names of secrets, never values.
+    pub fn describe(&self) -> (&'static str, Vec<(&'static str, String)>) {
+        let scoped = |scope: &Option<String>| scope.iter().map(|scope| ("scope", scope.clone())).collect::<Vec<_>>();
+        match self {
+            CredentialKind::Bearer { token } => ("bearer", vec![("token", token.to_string())]),
+            CredentialKind::Basic { username, password } => {
+                ("basic", vec![("username", username.to_string()), ("password", password.to_string())])
+            }
+            CredentialKind::Header { header, value } => (
+                "header",
+                vec![
+                    ("name", header.name.to_string()),
+                    ("prefix", header.prefix.clone()),
+                    ("value", value.to_string()),
+                ],
+            ),
+            CredentialKind::ClientCredentials { token_url, client_id, client_secret, scope } => {
+                let mut says = vec![
+                    ("token-url", token_url.text.clone()),
+                    ("client-id", client_id.to_string()),
+                    ("client-secret", client_secret.to_string()),
+                ];
+                says.extend(scoped(scope));
+                ("oauth2-client-credentials", says)
+            }
+            CredentialKind::RefreshToken { token_url, client_id, client_secret, refresh_token, scope } => {
+                let mut says = vec![
+                    ("token-url", token_url.text.clone()),
+                    ("client-id", client_id.to_string()),
+                    ("client-secret", client_secret.to_string()),
+                    ("refresh-token", refresh_token.to_string()),
+                ];
+                says.extend(scoped(scope));
+                ("oauth2-refresh-token", says)
+            }
+            CredentialKind::JwtLogin { login_url, username, password, header } => (
+                "jwt-login",
+                vec![
+                    ("login-url", login_url.text.clone()),
+                    ("username", username.to_string()),
+                    ("password", password.to_string()),
+                    ("prefix", header.prefix.clone()),
+                ],
+            ),
+            CredentialKind::Bind { username, password } => {
+                ("bind", vec![("username", username.to_string()), ("password", password.to_string())])
+            }
+        }
+    }
+
     /// The settings it cannot do without.
     pub fn settings(&self) -> Vec<&SettingName> {
         match self {
@@ -130,6 +180,15 @@ impl Text {
         match self {
             Text::Literal(_) => None,
             Text::Secret(secret) => Some(secret.name()),
+        }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text::Literal(text) => f.write_str(text),
+            Text::Secret(secret) => secret.fmt(f),
         }
     }
 }

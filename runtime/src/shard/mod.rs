@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::Engine;
+pub use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::tool::{Body, Document, Message, Outcome, Prompt, PromptError, Resumed, Tool, ToolError};
@@ -27,6 +27,7 @@ pub use import::BadImport;
 pub use instance::Failure;
 
 use crate::egress::{Caller, Door, Rights};
+use crate::lock::{self, Authority};
 use crate::manifest::Manifest;
 use crate::names::ToolName;
 
@@ -121,6 +122,8 @@ pub struct Shard {
     pub rights: Arc<Rights>,
     pub manifest: Manifest,
     pub digest: Digest,
+    /// All that it may do, as a lock has it.
+    pub authority: Authority,
     /// As the binary has them, sorted.
     pub imports: Vec<String>,
     /// Sorted by name.
@@ -162,7 +165,15 @@ impl Shard {
         let offer = instance::list(&pre, &exports, door, &nobody).await.map_err(LoadError::List)??;
         let tools = checked(offer.tools, &manifest)?;
         let (prompts, documents) = checked_documents(offer.prompts, offer.documents, &manifest)?;
-        Ok(Self { rights, manifest, digest, imports, tools, prompts, documents, origin, pre, exports })
+        let read = lock::Component {
+            digest: format!("sha256:{digest}"),
+            imports: &imports,
+            tools: &tools,
+            prompts: &prompts,
+            documents: &documents,
+        };
+        let authority = Authority::of(&manifest, &read);
+        Ok(Self { rights, manifest, digest, authority, imports, tools, prompts, documents, origin, pre, exports })
     }
 
     pub async fn get_prompt(

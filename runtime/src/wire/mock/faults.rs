@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 
 /// What goes wrong, where, and when.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// `upstream/route` as in `routes.toml`, or `upstream/*`.
@@ -36,7 +36,7 @@ impl Fault {
 }
 
 /// What a client meets instead of the answer, or on the way to it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Misbehaviour {
     /// An error in the vendor's form, as the upstream's `errors` give it. The request has no effect.

@@ -1,0 +1,56 @@
+//! The host that answers now. A reload puts another in its place: calls that are under way end on the one they began on.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::Host;
+
+pub struct Current {
+    host: RwLock<Arc<Host>>,
+    /// Those that were replaced, for as long as calls run on them.
+    retired: Mutex<Vec<Arc<Host>>>,
+    /// Counts replacements.
+    changes: watch::Sender<u64>,
+}
+
+impl Current {
+    pub fn new(host: Arc<Host>) -> Self {
+        Self { host: RwLock::new(host), retired: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+
+    pub fn host(&self) -> Arc<Host> {
+        self.host.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whoever asks from now on gets the new one, as a whole.
+    pub fn replace(&self, host: Arc<Host>) {
+        let old = std::mem::replace(&mut *self.host.write().unwrap_or_else(PoisonError::into_inner), host);
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.retain(|host| Arc::strong_count(host) > 1);
+        retired.push(old);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Told of every replacement from here on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Waits until every call has its ending on record, on whichever host it runs.
+    pub async fn settle(&self) {
+        let retired = std::mem::take(&mut *self.retired.lock().unwrap_or_else(PoisonError::into_inner));
+        for host in retired {
+            host.settle().await;
+        }
+        self.host().settle().await;
+    }
+
+    /// Ends a shard's calls on every host.
+    pub fn stop_shard(&self, shard: &crate::names::ShardName) {
+        self.host().stop_shard(shard);
+        for host in self.retired.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            host.stop_shard(shard);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The lock and the quarantine, as files.
+
+#![expect(clippy::disallowed_methods, reason = "both are files of the operator's")]
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::exit::Exit;
+use super::settings::Settings;
+use crate::audit::Digest;
+use crate::lock::{self, Lock, Quarantine, Signers};
+use crate::names::ShardName;
+
+/// All that says which shards may serve.
+pub(super) struct Approved {
+    pub lock: Lock,
+    /// Of the lock's text. None if there is no lock.
+    pub digest: Option<Digest>,
+    pub quarantine: Quarantine,
+    pub signers: Signers,
+}
+
+impl Approved {
+    /// A lock that is not there approves nothing.
+    pub(super) fn read(settings: &Settings) -> Result<Self, Exit> {
+        let file = &settings.review.lock;
+        let text = read(file)?;
+        let lock = text.as_deref().map(Lock::parse).transpose();
+        let lock = lock.map_err(|error| Exit::settings_of(&file.display().to_string(), &error))?.unwrap_or_default();
+        let signers =
+            Signers::parse(&settings.review.signers).map_err(|error| Exit::settings_of("review.signers", &error))?;
+        Ok(Self { digest: text.as_deref().map(lock::digest), lock, quarantine: quarantine(settings)?, signers })
+    }
+
+    /// What stopped the shard, in words.
+    pub(super) fn stopped(&self, shard: &ShardName) -> Option<String> {
+        let stopped = self.quarantine.shard.get(shard)?;
+        Some(format!(
+            "in quarantine since {} by {}: {}; `nexus quarantine {shard} --lift` ends it",
+            stopped.at, stopped.by, stopped.why
+        ))
+    }
+}
+
+pub(super) fn quarantine(settings: &Settings) -> Result<Quarantine, Exit> {
+    let file = settings.review.quarantine();
+    let text = read(&file)?.unwrap_or_default();
+    Quarantine::parse(&text).map_err(|error| Exit::settings_of(&file.display().to_string(), &error))
+}
+
+/// None if there is no such file.
+pub(super) fn read(file: &Path) -> Result<Option<String>, Exit> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Exit::settings_of(&file.display().to_string(), &error)),
+    }
+}
+
+/// The whole file or the one before it: a server may read it at any moment.
+pub(super) fn write(file: &Path, text: &str) -> Result<(), Exit> {
+    let failed = |error: io::Error| Exit::failed(&format!("{} cannot be written", file.display()), &error);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    new.write_all(text.as_bytes()).map_err(failed)?;
+    let mode = fs::metadata(file).map_or(0o644, |about| about.permissions().mode() & 0o777);
+    new.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
+    new.as_file().sync_all().map_err(failed)?;
+    new.persist(file).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Changes whenever one of the files may have.
+pub(super) fn fingerprint(settings: &Settings) -> Vec<Option<(u64, u64, std::time::SystemTime)>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = |file: &Path| {
+        let about = fs::metadata(file).ok()?;
+        Some((about.ino(), about.len(), about.modified().ok()?))
+    };
+    vec![of(&settings.review.lock), of(&settings.review.quarantine())]
+}
