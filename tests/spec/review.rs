@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -210,6 +212,72 @@ fn an_approval_is_of_what_was_shown_and_says_who_when_and_why() {
     assert!(nexus.whole_ledger().iter().any(|line| line["code"] == "approval-withdrawn"));
 }
 
+/// `nexus approve` at a terminal, which `script` stands in for.
+struct Terminal {
+    child: std::process::Child,
+    said: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    fn approve(nexus: &Nexus) -> Self {
+        // Writes the settings file.
+        let _ = nexus.command(&["approve"]);
+        let program = env!("CARGO_BIN_EXE_nexus");
+        let line = format!("{program} --config {} approve identity --by ada", nexus.path("nexus.toml").display());
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).current_dir(nexus.dir.path());
+        script.env_clear().env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = script.spawn().unwrap();
+        let (said, mut output) = (Arc::new(Mutex::new(String::new())), child.stdout.take().unwrap());
+        let kept = said.clone();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = output.read(&mut bytes) {
+                kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..n]));
+            }
+        });
+        Self { child, said }
+    }
+
+    fn waits_for(&self, text: &str, times: usize) {
+        eventually(text, || self.said.lock().unwrap().matches(text).count() >= times);
+    }
+
+    fn types(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+        input.flush().unwrap();
+    }
+
+    fn ends(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[test]
+fn a_person_is_shown_what_is_new_and_asked_and_asked_again_if_it_changes_meanwhile() {
+    let nexus = Nexus::identity().unapproved();
+    let mut terminal = Terminal::approve(&nexus);
+    terminal.waits_for("Type yes:", 1);
+    assert!(terminal.said.lock().unwrap().contains("new-host: https://graph.microsoft.com"));
+    terminal.types("y");
+    assert_eq!(terminal.ends(), Some(1));
+    assert!(!nexus.path("nexus.lock").exists());
+
+    let mut terminal = Terminal::approve(&nexus);
+    terminal.waits_for("Type yes:", 1);
+    edit(&nexus, MANIFEST, |text| text.replacen("\"/v1.0/groups\"", "\"/v1.0/**\"", 1));
+    terminal.types("yes");
+    terminal.waits_for("Type yes:", 2);
+    assert!(terminal.said.lock().unwrap().contains("something changed while you read"));
+    assert!(!nexus.path("nexus.lock").exists());
+    terminal.types("yes");
+    terminal.waits_for("Why?", 1);
+    terminal.types("looked through");
+    assert_eq!(terminal.ends(), Some(0));
+    assert_eq!(review(&nexus, &[]).0, Some(0));
+}
+
 #[test]
 fn where_the_operator_wants_a_signature_nothing_else_approves() {
     let nexus = Nexus::identity().unapproved();
@@ -375,6 +443,30 @@ fn the_lines_of_a_denial_are_the_same_in_the_call_the_log_and_the_ledger_and_the
     assert!(allowing.ledger().iter().all(|line| line["refusal"] != "not-granted"));
 }
 
+/// A text with a unified diff applied, every line of which must fit.
+fn patched(text: &str, diff: &str) -> String {
+    let old: Vec<_> = text.split_inclusive('\n').collect();
+    let (mut new, mut at) = (String::new(), 0);
+    for line in diff.split_inclusive('\n').skip(2) {
+        if let Some(hunk) = line.strip_prefix("@@ -") {
+            let start: usize = hunk.split([',', ' ']).next().unwrap().parse().unwrap();
+            new.extend(old[at..start - 1].iter().copied());
+            at = start - 1;
+            continue;
+        }
+        let (sign, content) = line.split_at(1);
+        if sign != "+" {
+            assert_eq!(old[at], content);
+            at += 1;
+        }
+        if sign != "-" {
+            new.push_str(content);
+        }
+    }
+    new.extend(old[at..].iter().copied());
+    new
+}
+
 #[test]
 fn what_was_never_used_is_told_with_its_evidence_and_a_patch_that_nobody_applied() {
     let nexus = approved();
@@ -398,13 +490,10 @@ fn what_was_never_used_is_told_with_its_evidence_and_a_patch_that_nobody_applied
     );
     assert_eq!(fs::read_to_string(nexus.path(MANIFEST)).unwrap(), before, "nothing is changed");
 
-    // The patch is one that `patch` takes; what it leaves is within what was approved, and serves what was used.
+    // What the patch leaves is within what was approved, and serves what was used.
     let patch = shard["patch"].as_str().unwrap();
     assert!(!patch.contains("-paths = [\"/v1.0/groups\"]"), "{patch}");
-    let target = nexus.path(MANIFEST);
-    let mut child = Command::new("patch").arg(&target).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), patch.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
+    fs::write(nexus.path(MANIFEST), patched(&before, patch)).unwrap();
     assert_eq!(review(&nexus, &[]).0, Some(0));
     nexus.call("entra_list_users", json!({ "limit": 1 })).data();
     nexus.call("entra_list_groups", json!({})).data();

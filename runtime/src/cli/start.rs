@@ -165,8 +165,8 @@ impl Ground {
         for shard in before.into_iter().flat_map(|host| host.router().shards()) {
             let name = &shard.manifest.name;
             let is_here = shards.iter().any(|one| one.manifest.name == *name);
-            let is_known = left_out.iter().any(|left| left.name == name.as_str() && !left.disabled);
-            if !is_here && is_known && self.refused(&approved, shard).is_none() {
+            let lies_there = left_out.iter().any(|left| left.manifest == shard.manifest.file && !left.disabled);
+            if !is_here && lies_there && self.refused(&approved, shard).is_none() {
                 tracing::warn!(shard = %name, "goes on as it was approved: what lies there now is not");
                 shards.push(shard.clone());
             }

@@ -82,7 +82,7 @@ impl Findings<'_> {
         }
         for (n, grant) in grants.iter().enumerate() {
             let of = format!("directory {} at {}", grant.name, grant.server.host);
-            self.beyond(directory_beyond(grant, &approved), &Place::Directory(n), &of);
+            self.beyond(directory_beyond(grant, &grants, &approved), &Place::Directory(n), &of);
         }
     }
 

@@ -64,10 +64,12 @@ pub fn egress_beyond(grant: &EgressGrant, now: &[EgressGrant], approved: &[Egres
         for (part, what) in misses {
             beyond.entry(part).or_default().insert(what);
         }
-        if let Some(old) = approved.iter().find(|old| piece.uncovers(old, now, approved)) {
-            let kept = old.keep.iter().flatten().map(KeepPath::to_string).collect::<Vec<_>>().join(", ");
-            let what = format!("{} {}, of which {kept} was to be seen", piece.method, piece.path);
-            beyond.entry(Beyond::Keep).or_default().insert(what);
+        // Of several grants the narrowest is used. Where another answered for some of these requests, what it withheld counts.
+        for old in approved.iter().filter(|old| piece.overlaps(old) && !stood(grant, old, now, approved)) {
+            let withheld = [Beyond::Keep, Beyond::Private, Beyond::Repeat, Beyond::Pace];
+            for (part, what) in piece.misses(old).into_iter().filter(|(part, _)| withheld.contains(part)) {
+                beyond.entry(part).or_default().insert(what);
+            }
         }
     }
     beyond
@@ -130,26 +132,22 @@ impl Piece<'_> {
         misses
     }
 
-    /// Of several grants the narrowest is used. Whether this piece now answers for a request of which an approved grant
-    /// showed the shard less.
-    fn uncovers(&self, old: &EgressGrant, now: &[EgressGrant], approved: &[EgressGrant]) -> bool {
-        let Some(kept) = old.keep.as_deref() else { return false };
-        if keep_within(self.grant.keep.as_deref(), Some(kept)) || !self.overlaps(old) {
-            return false;
-        }
-        // Both stand as they stood, in the same order: between the two, the same one is used as before.
-        let place = |grants: &[EgressGrant], grant: &EgressGrant| grants.iter().position(|other| other == grant);
-        let order = |grants| Some(place(grants, self.grant)?.cmp(&place(grants, old)?));
-        let stood = order(approved);
-        stood.is_none() || stood != order(now)
-    }
-
     fn overlaps(&self, old: &EgressGrant) -> bool {
         let hosts = self.grant.host.is_within(&old.host) || old.host.is_within(&self.grant.host);
         let paths = old.paths.iter().any(|path| self.path.overlaps(path));
         let tools = old.tools.as_ref().is_none_or(|tools| self.tool.is_none_or(|tool| tools.contains(tool)));
         hosts && paths && tools && old.methods.contains(self.method)
     }
+}
+
+/// Whether both stand as they stood, in the same order: then of the two the same one is used as before.
+fn stood<T: PartialEq>(grant: &T, other: &T, now: &[T], approved: &[T]) -> bool {
+    let order = |all: &[T]| {
+        let place = |one: &T| all.iter().position(|listed| listed == one);
+        Some(place(grant)?.cmp(&place(other)?))
+    };
+    let before = order(approved);
+    before.is_some() && before == order(now)
 }
 
 fn documents_within(grant: &EgressGrant, old: &EgressGrant) -> bool {
@@ -205,7 +203,7 @@ impl KeepPath {
 }
 
 /// The same of searches. A piece is one base and scope for one tool.
-pub fn directory_beyond(grant: &DirectoryGrant, approved: &[DirectoryGrant]) -> BeyondAt {
+pub fn directory_beyond(grant: &DirectoryGrant, now: &[DirectoryGrant], approved: &[DirectoryGrant]) -> BeyondAt {
     let mut beyond = BeyondAt::new();
     let tools: Vec<Option<&ToolName>> = match &grant.tools {
         None => vec![None],
@@ -220,6 +218,18 @@ pub fn directory_beyond(grant: &DirectoryGrant, approved: &[DirectoryGrant]) -> 
                 });
                 for (part, what) in misses {
                     beyond.entry(part).or_default().insert(what);
+                }
+                let met = |old: &&DirectoryGrant| {
+                    let bases = old.bases.iter().any(|other| other.is_at_or_below(base) || base.is_at_or_below(other));
+                    let tools = old.tools.as_ref().is_none_or(|tools| tool.is_none_or(|tool| tools.contains(tool)));
+                    old.name == grant.name && bases && tools && old.scopes.contains(scope)
+                };
+                for old in approved.iter().filter(met).filter(|old| !stood(grant, old, now, approved)) {
+                    let withheld = [Beyond::Entries, Beyond::Credential, Beyond::Private, Beyond::Pace];
+                    let misses = search_misses(grant, base, *scope, *tool, old).into_iter();
+                    for (part, what) in misses.filter(|(part, _)| withheld.contains(part)) {
+                        beyond.entry(part).or_default().insert(what);
+                    }
                 }
             }
         }

@@ -295,5 +295,22 @@ fn removing_the_grant_that_hid_a_field_is_a_finding() {
     let start = MANIFEST.find("[[egress]]").unwrap();
     let end = start + MANIFEST.get(start + 1..).unwrap().find("[[egress]]").unwrap() + 1;
     let without = format!("{}{}{two}", MANIFEST.get(..start).unwrap(), MANIFEST.get(end..).unwrap());
-    assert_eq!(judged(&without), [Code::KeptField]);
+    assert_eq!(judged(&without), [Code::KeptField, Code::FasterPace]);
+}
+
+#[test]
+fn removing_the_grant_that_bounded_a_search_is_a_finding() {
+    let wide = MANIFEST.split("[[directory]]").nth(1).unwrap().split("[peers]").next().unwrap();
+    let wide = format!("\n[[directory]]{}", wide.replace("entries = 100", "entries = 1000"));
+    let both = format!("{MANIFEST}{wide}");
+    let mut lock = Lock::default();
+    lock.approve(shard(), Around::new().authority(&both), approval());
+    let judged = |manifest: &str| {
+        let now = Around::new().authority(manifest);
+        lock.judge(&shard(), &now, &Signers::default()).iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(&both), []);
+    // Of both, for each now answers for what the narrow one did.
+    assert_eq!(judged(&both.replacen("entries = 100\n", "entries = 1000\n", 1)), [Code::MoreEntries; 2]);
+    assert_eq!(judged(MANIFEST), []);
 }

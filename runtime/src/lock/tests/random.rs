@@ -37,8 +37,9 @@ fn grant() -> impl Strategy<Value = Egress> {
         credential,
         prop::option::of(subset(tools(), 1)),
         prop::option::weighted(0.4, subset(strings(&KEEP), 1)),
+        (prop::bool::weighted(0.3), prop::bool::weighted(0.3)),
     )
-        .prop_map(|(host, methods, paths, query, credential, tools, keep)| Egress {
+        .prop_map(|(host, methods, paths, query, credential, tools, keep, (idempotent, private))| Egress {
             host: host.to_owned(),
             scheme: "https".to_owned(),
             methods,
@@ -48,8 +49,8 @@ fn grant() -> impl Strategy<Value = Egress> {
             tools: tools.map(|tools| tools.into_iter().collect()),
             documents: None,
             keep,
-            idempotent: false,
-            private: false,
+            idempotent,
+            private,
             concurrency: None,
             rate: None,
         })
@@ -139,7 +140,11 @@ fn permits(grants: &Grants, tool: &ToolName, request: &GuestRequest) -> Option<E
     grants.permit(Some(tool), outbound.unwrap()).ok().map(|permit| permit.grant().clone())
 }
 
+/// Nor may it be sent to a private address, or once more, where it could not.
 fn sees_no_more(new: &EgressGrant, old: &EgressGrant) -> bool {
+    if (new.private && !old.private) || (new.idempotent && !old.idempotent) {
+        return false;
+    }
     let within = |new: &KeepPath, old: &[KeepPath]| old.iter().any(|wide| new.is_within(wide));
     match (&new.keep, &old.keep) {
         (_, None) => true,
@@ -188,7 +193,7 @@ fn no_finding_means_that_nothing_more_is_allowed_and_nothing_more_is_seen() {
         .unwrap();
     // Or nothing was shown.
     let (quiet, checked) = (quiet.get(), checked.get());
-    assert!(quiet > 300, "{quiet} pairs without findings");
+    assert!(quiet > 250, "{quiet} pairs without findings");
     assert!(checked > 100_000, "{checked} requests");
 }
 
