@@ -205,6 +205,8 @@ fn an_approval_is_of_what_was_shown_and_says_who_when_and_why() {
     assert!(approved["principal"].as_str().unwrap().starts_with("uid:"));
     let start = ledger.iter().find(|line| line["kind"] == "start").unwrap();
     assert_eq!(start["lock_digest"], approved["lock_digest"]);
+    // And under which rules of redaction.
+    assert!(start["args_summary"].as_str().unwrap().starts_with("rules="), "{start}");
 
     let ran = nexus.run(&["approve", "--forget", "identity", "--why", "a mistake", "--by", "ada"]);
     assert_eq!(ran.code, Some(0), "{ran:#?}");

@@ -9,8 +9,8 @@ mod html;
 mod least;
 mod markdown;
 mod sarif;
-mod text;
-mod words;
+pub(super) mod text;
+pub(super) mod words;
 
 use std::collections::BTreeMap;
 use std::fs;

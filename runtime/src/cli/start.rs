@@ -10,14 +10,14 @@ use super::approved::Approved;
 use super::exit::Exit;
 use super::settings::{self, Settings, SettingsError};
 use super::{mirror, otlp, persons};
-use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Subject};
+use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Scrubbed, Subject};
 use crate::call::{Clock, Host, Standing};
 use crate::egress::{Door, Rights};
 use crate::lock::Code;
 use crate::manifest::{Manifest, Values};
 use crate::names::SettingName;
 use crate::policy::{Artifacts, Directories, Grants, Peers};
-use crate::redact::{Pseudonyms, Scrubber};
+use crate::redact::{Pseudonyms, Scrubber, rule_pack};
 use crate::refusal::story;
 use crate::router::{LeftOut, Router, folder_name};
 use crate::secrets::{SecretValue, Vault};
@@ -206,8 +206,10 @@ impl Ground {
 
     /// The start, under which settings, and what serves: a reader of the record can tell what was in force.
     async fn record_start(&self, host: &Host) -> Result<(), LedgerError> {
+        let rules = rule_pack();
         let start = Note {
             subject: Arc::new(host.bare_subject()),
+            args_summary: Some(Scrubbed::already_scrubbed(format!("rules={} sha256:{}", rules.id, rules.digest))),
             count: Some(host.router().shards().len() as u64),
             digest: self.settings.digest,
             ..Note::new(Event::Start)

@@ -53,11 +53,7 @@ fn of(shard: &Reviewed) -> String {
         text += &format!("  {stopped}\n");
     }
     for (heading, lines) in may(authority) {
-        let mut heading = heading;
-        for line in lines {
-            text += &format!("  {heading:<17}{}\n", visible(&line).replace('\n', " "));
-            heading = "";
-        }
+        text += &section(heading, &lines);
     }
     for remark in &shard.remarks {
         text += &format!("  look at          [{}] {}\n", remark.code, visible(&remark.what));
@@ -74,6 +70,13 @@ fn of(shard: &Reviewed) -> String {
         }
     }
     text
+}
+
+/// A heading beside its lines.
+pub(in crate::cli) fn section(heading: &str, lines: &[String]) -> String {
+    let headings = std::iter::once(heading).chain(std::iter::repeat(""));
+    let line = |(heading, line): (&str, &String)| format!("  {heading:<17}{}\n", line.replace('\n', " "));
+    headings.zip(lines).map(line).collect()
 }
 
 /// `workday_get_worker (personal data, untrusted text) → itsm_send (outbound write)`.

@@ -6,9 +6,9 @@ use std::fmt::Display;
 use crate::lock::{Authority, Directory, Egress, Place, visible};
 
 /// A heading, and a line for each thing under it.
-pub(super) type Section = (&'static str, Vec<String>);
+pub(in crate::cli) type Section = (&'static str, Vec<String>);
 
-pub(super) fn may(authority: &Authority) -> Vec<Section> {
+pub(in crate::cli) fn may(authority: &Authority) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut section = |heading: &'static str, lines: Vec<String>| {
         if !lines.is_empty() {
