@@ -29,6 +29,14 @@ call tool arguments='{}' *args: build
 shards *args: build
     {{ quote(nexus) }} shards "$@"
 
+# Says what each shard may do, and what it can do that nobody approved; just review --format html > review.html
+review *args: build-shards build
+    {{ quote(nexus) }} review "$@"
+
+# Approves the shards as they were built here, if they differ from the approved in their bytes alone.
+approve-build: build-shards build
+    {{ quote(nexus) }} approve --all --rebuilt --why "built here from the sources of this checkout"
+
 # Says what is missing before Nexus can serve.
 doctor *args: build
     {{ quote(nexus) }} doctor "$@"
@@ -89,14 +97,6 @@ fmt:
 # Measures calls, listing, searching a directory, cold start and memory.
 bench *args: build-guests
     cargo bench --workspace --locked "$@"
-
-# Says what each shard may do, and what it can do that nobody approved; just review --format html > review.html
-review *args: build-shards build
-    {{ quote(nexus) }} review "$@"
-
-# Approves the shards as they were built here, if they differ from the approved in their bytes alone.
-approve-build: build-shards build
-    {{ quote(nexus) }} approve --all --rebuilt --why "built here from the sources of this checkout"
 
 # Feeds redaction with whatever breaks it, for so many seconds; just fuzz 600
 fuzz seconds="60":

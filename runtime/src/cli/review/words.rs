@@ -55,7 +55,7 @@ pub(in crate::cli) fn may(authority: &Authority) -> Vec<Section> {
 }
 
 pub(super) fn joined<T: Display>(all: impl IntoIterator<Item = T>) -> String {
-    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ")
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn requests(grant: &Egress) -> Vec<String> {
