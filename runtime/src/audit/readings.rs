@@ -155,6 +155,14 @@ impl Reading {
 }
 
 impl Act {
+    /// Lets a shard do what it could not.
+    pub fn opens(self) -> bool {
+        match self {
+            Self::Approve | Self::Release => true,
+            Self::Forget | Self::Quarantine => false,
+        }
+    }
+
     fn code(self) -> &'static str {
         match self {
             Self::Approve => "shard-approved",

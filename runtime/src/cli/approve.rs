@@ -178,14 +178,13 @@ impl Approve {
     }
 }
 
-/// The lock, and for each shard a line in the ledger.
+/// The lock, and for each shard a line in the ledger. What opens is on record before it is done; what closes is done first.
 fn write_lock(settings: &Settings, lock: &lock::Lock, act: Act, shards: &[ShardName], why: &str) -> Result<(), Exit> {
     let text = lock.to_text().map_err(|error| Exit::failed("lock", &error))?;
-    approved::write(&settings.review.lock, &text)?;
-    for shard in shards {
-        record(settings, act, shard, why, Some(lock::digest(&text)))?;
-    }
-    Ok(())
+    let digest = Some(lock::digest(&text));
+    let put_down = || shards.iter().try_for_each(|shard| record(settings, act, shard, why, digest));
+    let write = || approved::write(&settings.review.lock, &text);
+    if act.opens() { put_down().and_then(|()| write()) } else { write().and_then(|()| put_down()) }
 }
 
 /// What was done about a shard, for the ledger. A reason is text: no secret stays in it.

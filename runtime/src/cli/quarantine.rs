@@ -66,8 +66,14 @@ impl Quarantine {
             (Act::Quarantine, "in quarantine")
         };
         let text = all.to_text().map_err(|error| Exit::failed("quarantine", &error))?;
-        approved::write(&settings.review.quarantine(), &text)?;
-        record(&settings, act, &shard, &reason, None)?;
+        // What opens is on record before it is done; what closes is done first.
+        let put_down = || record(&settings, act, &shard, &reason, None);
+        let write = || approved::write(&settings.review.quarantine(), &text);
+        if act.opens() {
+            put_down().and_then(|()| write())?;
+        } else {
+            write().and_then(|()| put_down())?;
+        }
         say(if common.json { json!({ "shard": shard, "did": did }).to_string() } else { format!("{shard}: {did}") })
     }
 }

@@ -249,8 +249,20 @@ impl<'a> Walk<'a> {
         }
         let scope = if field.is_identifier { Scope::NoCards } else { Scope::All };
         let found = self.eyes.find(text.as_bytes(), scope);
-        if !found.is_empty() {
-            self.mask(place, &text, found);
+        if found.is_empty() {
+            return;
+        }
+        // With what went, it may have become JSON.
+        let clean = masked(&text, &found);
+        let again =
+            (looks_nested && is_json(&clean)).then(|| walk(self.eyes, &clean, &[], &self.path, self.nesting + 1));
+        match again.flatten() {
+            None => self.mask(place, &text, found),
+            Some((cleaner, redactions)) => {
+                found.iter().for_each(|found| self.redactions.add(found.rule, &self.path));
+                self.redactions.merge(redactions);
+                self.edits.push(Edit { place, text: Cow::Owned(quote(&cleaner)) });
+            }
         }
     }
 

@@ -248,7 +248,15 @@ impl Eyes {
         for found in &found {
             redactions.add(found.rule, &[""; 0]);
         }
-        Some((mask(text, &found), redactions))
+        let clean = mask(text, &found);
+        // With what went, it may have become JSON: a character that JSON does not have stood in a secret. Then names count.
+        if as_json(&clean).is_some()
+            && let Some((cleaner, more)) = self.scrub(&clean, named)
+        {
+            redactions.merge(more);
+            return Some((cleaner, redactions));
+        }
+        Some((clean, redactions))
     }
 }
 

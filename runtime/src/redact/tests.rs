@@ -834,3 +834,19 @@ fn a_page_of_a_directory_is_cleaned_value_by_value() {
     assert_eq!(sids[1], b"\x01\x05\0\xff[redacted:secret]\0");
     assert_eq!(page.redactions.count(), 4);
 }
+
+/// Found by fuzzing: what is no JSON because of what is taken out of it is JSON afterwards.
+#[test]
+fn text_that_becomes_json_by_what_went_is_read_as_json() {
+    let scrubber = scrubber(&["Kestrel-Harbor-9271"]);
+    for text in [
+        "{\"{\\\"api_key\\\"zdHJ1Vza\":\"z\\\"adHJ1utAuthorization:u:p5\u{1b}swVHJIYXJi\"}",
+        "{\"password\":\"x\",\"note\":\"Authorization: Bearer abc\u{1b}defghijklmnop\"}",
+        // And within a string.
+        r#"["{\"password\":\"hunter2hunter2\",\"note\":\"Authorization: Bearer abc\u001bdefghijklmnop\"}"]"#,
+    ] {
+        let once = scrubber.bytes(text.as_bytes()).value;
+        assert_eq!(scrubber.bytes(&once).value, once, "{text:?}");
+        assert!(!String::from_utf8_lossy(&once).contains("hunter2"), "{text:?}");
+    }
+}
