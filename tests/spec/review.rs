@@ -324,14 +324,18 @@ fn dev_serves_everything_for_one_run_on_loopback_and_says_so_everywhere() {
 
 #[test]
 fn a_quarantine_stops_a_running_shard_at_once_and_holds_until_it_is_lifted() {
-    let nexus = Nexus::new().with_guest("hostile").with_shard(&shards().join("identity"));
+    let patient = |manifest: String| {
+        manifest.replace("cpu = \"1s\"", "cpu = \"60s\"").replace("deadline = \"2s\"", "deadline = \"60s\"")
+    };
+    let nexus =
+        Nexus::new().with_shard_as(&guest("hostile"), "hostile", patient).with_shard(&shards().join("identity"));
     let server = nexus.serve();
     let client = server.client();
     assert!(listed(&client).iter().any(|tool| tool == "hostile_loop"));
     // A call that would go on for its whole deadline.
     let url = server.url.clone();
     let began = std::time::Instant::now();
-    let running = std::thread::spawn(move || mcp::Http::new(&url).call("hostile_sleep", json!({ "ms": 1900 })));
+    let running = std::thread::spawn(move || mcp::Http::new(&url).call("hostile_sleep", json!({ "ms": 50_000 })));
     eventually("the call begins", || nexus.ledger().iter().any(|line| line["tool"] == "hostile_sleep"));
     let ran = nexus.run(&["quarantine", "hostile", "--why", "it asks for too much", "--by", "ada"]);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
@@ -399,7 +403,9 @@ fn an_approval_takes_effect_in_a_running_server_and_clients_are_told() {
 #[test]
 fn a_call_that_runs_while_another_shard_is_approved_ends_as_it_began() {
     let nexus = Nexus::new().unapproved().with_guest("hostile");
-    edit(&nexus, "shards/hostile/shard.toml", |text| text.replace("cpu = \"1s\"", "cpu = \"2s\""));
+    edit(&nexus, "shards/hostile/shard.toml", |text| {
+        text.replace("cpu = \"1s\"", "cpu = \"60s\"").replace("deadline = \"2s\"", "deadline = \"60s\"")
+    });
     approve_now(&nexus, &[]);
     let nexus = nexus.with_shard(&shards().join("identity"));
     let server = nexus.serve();
@@ -538,16 +544,19 @@ fn what_cannot_be_told_is_neither_new_nor_not() {
     assert_eq!(nexus.run(&["review"]).code, Some(2));
     assert_eq!(nexus.run(&["review", "nobody"]).code, Some(2));
     assert_eq!(nexus.run(&["approve", "hostile", "--why", "x", "--token", "x"]).code, Some(2));
-    // A component that imports what it may not have cannot be loaded; the import is named.
+    // A component that imports what it may not have cannot be loaded; every such import is named.
     let manifest = |manifest: String| {
-        let start = manifest.find("[[directory]]").unwrap();
+        let start = manifest.find("[[egress]]").unwrap();
         let end = manifest.find("[credential.ad]").unwrap();
         format!("{}{}", &manifest[..start], &manifest[end..])
     };
     let nexus = Nexus::new().unapproved().with_shard_as(&guest("hostile"), "hostile", manifest);
     let ran = nexus.run(&["review"]);
     assert_eq!(ran.code, Some(2), "{ran:#?}");
-    assert!(ran.stdout.contains("imports nexus:shard/directory, which its manifest does not grant"), "{}", ran.stdout);
+    for interface in ["directory", "egress"] {
+        let named = format!("imports nexus:shard/{interface}, which its manifest does not grant");
+        assert!(ran.stdout.contains(&named), "{}", ran.stdout);
+    }
 }
 
 /// The identity shard with a hidden character, a script and Markdown in a tool's description.

@@ -67,23 +67,29 @@ pub enum BadImport {
     Unknown(String),
 }
 
-/// The component's imports without versions, sorted; an error names the first that may not be.
-pub(super) fn check(engine: &Engine, component: &Component, manifest: &Manifest) -> Result<Vec<String>, BadImport> {
+/// All imports of a component that may not be: a reviewer wants to see them together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(BadImport::to_string).collect::<Vec<_>>().join("; "))]
+pub struct BadImports(Vec<BadImport>);
+
+/// The component's imports, sorted; an error names all that may not be.
+pub(super) fn check(engine: &Engine, component: &Component, manifest: &Manifest) -> Result<Vec<String>, BadImports> {
     let kind = component.component_type();
     let mut imports: Vec<String> = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
     imports.sort();
-    for import in &imports {
-        let interface = import.split('@').next().unwrap_or(import);
-        let capability = Capability::ALL.into_iter().find(|capability| capability.interface() == interface);
-        if let Some(capability) = capability {
-            if !capability.granted(manifest) {
-                return Err(BadImport::NotGranted { interface: capability.interface(), key: capability.key() });
-            }
-        } else if UNSERVED.contains(&interface) {
-            return Err(BadImport::Unserved(import.clone()));
-        } else if !ALWAYS.contains(&interface) && !INERT.iter().any(|package| interface.starts_with(package)) {
-            return Err(BadImport::Unknown(import.clone()));
-        }
+    let bad: Vec<BadImport> = imports.iter().filter_map(|import| refused(import, manifest)).collect();
+    if bad.is_empty() { Ok(imports) } else { Err(BadImports(bad)) }
+}
+
+fn refused(import: &str, manifest: &Manifest) -> Option<BadImport> {
+    let interface = import.split('@').next().unwrap_or(import);
+    if let Some(capability) = Capability::ALL.into_iter().find(|capability| capability.interface() == interface) {
+        let missing = || BadImport::NotGranted { interface: capability.interface(), key: capability.key() };
+        return (!capability.granted(manifest)).then(missing);
     }
-    Ok(imports)
+    if UNSERVED.contains(&interface) {
+        return Some(BadImport::Unserved(import.to_owned()));
+    }
+    let is_known = ALWAYS.contains(&interface) || INERT.iter().any(|package| interface.starts_with(package));
+    (!is_known).then(|| BadImport::Unknown(import.to_owned()))
 }

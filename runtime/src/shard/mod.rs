@@ -23,7 +23,7 @@ use wasmtime::component::Linker;
 use crate::tool::{Body, Document, Message, Outcome, Prompt, PromptError, Resumed, Tool, ToolError};
 pub use cache::{Cache, Origin};
 pub use engine::{MAX_CALLS, engine};
-pub use import::BadImport;
+pub use import::{BadImport, BadImports};
 pub use instance::Failure;
 
 use crate::egress::{Caller, Door, Rights};
@@ -59,7 +59,7 @@ pub enum LoadError {
     #[error("component is not a valid WebAssembly component")]
     Compile(#[source] wasmtime::Error),
     #[error(transparent)]
-    Import(#[from] BadImport),
+    Import(#[from] BadImports),
     #[error("component does not fit the contract nexus:shard@0.1")]
     Link(#[source] wasmtime::Error),
     #[error("tools cannot be listed")]
