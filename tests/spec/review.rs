@@ -281,6 +281,35 @@ fn a_person_is_shown_what_is_new_and_asked_and_asked_again_if_it_changes_meanwhi
 }
 
 #[test]
+fn approvals_at_one_moment_undo_none_of_each_other() {
+    let nexus = Nexus::whole().unapproved();
+    let names = ["assets", "identity", "itsm", "logistics", "workday"];
+    let approve = |name: &str| {
+        // Whoever comes second to the lock is told so, and reviews again.
+        for _ in 0..20 {
+            let token = review(&nexus, &[name]).1["token"].as_str().unwrap().to_owned();
+            if nexus.run(&["approve", name, "--token", &token, "--why", "x"]).code == Some(0) {
+                return;
+            }
+        }
+        panic!("{name} was never approved");
+    };
+    // Written once, before they run side by side.
+    let _ = nexus.command(&["review"]);
+    std::thread::scope(|scope| {
+        for name in names {
+            scope.spawn(move || approve(name));
+        }
+        scope.spawn(|| nexus.run(&["quarantine", "itsm", "--why", "x"]));
+        scope.spawn(|| nexus.run(&["quarantine", "assets", "--why", "x"]));
+    });
+    let lock: toml::Table = fs::read_to_string(nexus.path("nexus.lock")).unwrap().parse().unwrap();
+    assert_eq!(lock["shard"].as_table().unwrap().keys().collect::<Vec<_>>(), names);
+    let stopped = nexus.run(&["quarantine"]).stdout;
+    assert!(stopped.contains("itsm") && stopped.contains("assets"), "{stopped}");
+}
+
+#[test]
 fn where_the_operator_wants_a_signature_nothing_else_approves() {
     let nexus = Nexus::identity().unapproved();
     let made = nexus.run(&["approve", "--make-key", "ada.key", "--by", "ada"]);

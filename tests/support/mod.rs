@@ -153,7 +153,11 @@ impl Nexus {
 
     fn bare_command(&self, args: &[&str]) -> Command {
         let file = self.path("nexus.toml");
-        fs::write(&file, toml::to_string(&self.settings).unwrap()).unwrap();
+        let text = toml::to_string(&self.settings).unwrap();
+        // Another command may be reading it.
+        if fs::read_to_string(&file).ok().as_ref() != Some(&text) {
+            fs::write(&file, text).unwrap();
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
         command.env_clear().envs(&self.env).current_dir(self.dir.path());
         command.arg("--config").arg(file).args(args);

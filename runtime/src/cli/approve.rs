@@ -135,6 +135,11 @@ impl Approve {
         };
         let now = Timestamp::now().round(jiff::Unit::Second).map_err(|error| Exit::failed("clock", &error))?;
         let approval = Approval::new(by, now, &why).map_err(|error| Exit::usage(error.to_string()))?;
+        let _held = approved::hold(settings)?;
+        if Approved::read(settings)?.lock != approved.lock {
+            eprintln!("nexus: nothing was approved: somebody else changed the lock just now; review again");
+            return Ok(ExitCode::from(Exit::TOOL));
+        }
         let mut lock = approved.lock;
         let mut names = Vec::new();
         for shard in &reviewed.shards {
@@ -168,6 +173,7 @@ impl Approve {
         let Some(why) = &self.why else {
             return Err(Exit::usage("--why is missing: who reads the ledger wants to know"));
         };
+        let _held = approved::hold(settings)?;
         let mut lock = Approved::read(settings)?.lock;
         let gone: Vec<ShardName> = self.forget.iter().filter(|shard| lock.forget(shard)).cloned().collect();
         if let Some(unknown) = self.forget.iter().find(|shard| !gone.contains(shard)) {

@@ -59,11 +59,22 @@ pub(super) fn read(file: &Path) -> Result<Option<String>, Exit> {
     }
 }
 
+/// Keeps others from changing lock and quarantine for as long as it is held: who reads, changes and writes one would undo what somebody
+/// else did in between.
+pub(super) fn hold(settings: &Settings) -> Result<fs::File, Exit> {
+    let folder = folder(&settings.review.lock);
+    let held = fs::File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    held.map_err(|error| Exit::failed(&folder.display().to_string(), &error))
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The whole file or the one before it: a server may read it at any moment.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Exit> {
     let failed = |error: io::Error| Exit::failed(&format!("{} cannot be written", file.display()), &error);
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder(file)).map_err(failed)?;
     new.write_all(text.as_bytes()).map_err(failed)?;
     let mode = fs::metadata(file).map_or(0o644, |about| about.permissions().mode() & 0o777);
     new.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;

@@ -38,6 +38,7 @@ pub(super) struct Quarantine {
 impl Quarantine {
     pub(super) fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
+        let _held = approved::hold(&settings)?;
         let mut all = quarantine(&settings)?;
         let say =
             |text: String| print(&text).map_err(|error| Exit::failed("output", &error)).map(|()| ExitCode::SUCCESS);

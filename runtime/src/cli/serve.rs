@@ -71,7 +71,9 @@ impl Serve {
                 HttpError::Bind { .. } | HttpError::Serve(_) => Exit::resource(&error),
             })
         };
+        // It holds the ledger, whose last holder waits for the disk.
         watching.abort();
+        let _ = watching.await;
         current.settle().await;
         start::stop(&host).await;
         served.map(|()| ExitCode::SUCCESS)
