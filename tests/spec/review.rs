@@ -366,6 +366,9 @@ fn a_quarantine_stops_a_running_shard_at_once_and_holds_until_it_is_lifted() {
     let began = std::time::Instant::now();
     let running = std::thread::spawn(move || mcp::Http::new(&url).call("hostile_sleep", json!({ "ms": 50_000 })));
     eventually("the call begins", || nexus.ledger().iter().any(|line| line["tool"] == "hostile_sleep"));
+    // A misspelt name would stop nobody.
+    let ran = nexus.run(&["quarantine", "hostil", "--why", "it asks for too much"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("there are: hostile, identity"), "{ran:#?}");
     let ran = nexus.run(&["quarantine", "hostile", "--why", "it asks for too much", "--by", "ada"]);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     let answer = running.join().unwrap();

@@ -6,12 +6,12 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Common;
 use super::approve::{record, user};
 use super::approved::{self, quarantine};
 use super::call::print;
 use super::exit::Exit;
 use super::settings::Settings;
+use super::{Common, start};
 use crate::audit::readings::Act;
 use crate::lock::Stopped;
 use crate::names::ShardName;
@@ -33,6 +33,18 @@ pub(super) struct Quarantine {
     /// Let it serve again, as far as it is approved
     #[arg(long, requires = "shard")]
     lift: bool,
+}
+
+/// A name that is misspelt stops nobody, so it is an error. Where no shard can be looked for, whoever wants to stop one may.
+fn known(settings: &Settings, shard: &ShardName) -> Result<(), Exit> {
+    let Ok((found, left_out)) = start::manifests(settings) else { return Ok(()) };
+    let names =
+        found.iter().map(|manifest| manifest.name.to_string()).chain(left_out.into_iter().map(|left| left.name));
+    let names: Vec<String> = names.collect();
+    if names.iter().any(|name| name == shard.as_str()) {
+        return Ok(());
+    }
+    Err(Exit::usage(format!("there is no shard {shard}, so nothing was stopped; there are: {}", names.join(", "))))
 }
 
 impl Quarantine {
@@ -63,6 +75,7 @@ impl Quarantine {
             }
             (Act::Release, "lifted")
         } else {
+            known(&settings, &shard)?;
             all.shard.insert(shard.clone(), stopped);
             (Act::Quarantine, "in quarantine")
         };

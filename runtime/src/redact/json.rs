@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::shapes::{self, Scope};
+use super::shapes::Scope;
 use super::words::{self, Name, Value};
 use super::{DEPTH_MARK, Eyes, MARK, Redactions, Rule};
 use crate::policy::{KeepPath, KeepStep};
@@ -182,7 +182,7 @@ impl<'a> Walk<'a> {
     /// The secret that the string at `place` names, if it is a name and no sentence.
     fn names_secret(&self, place: Range<usize>) -> Option<&'static Name> {
         let text = decode(self.cursor.text.get(place)?.strip_prefix('"')?.strip_suffix('"')?);
-        let text = masked(&text, &self.eyes.find(text.as_bytes(), Scope::All));
+        let text = self.eyes.cleaned(text.as_bytes(), Scope::All).map_or(text, |(clean, _)| lossy(clean).into());
         let is_name = text.len() <= 40 && text.split_ascii_whitespace().count() <= 2;
         is_name.then(|| words::secret_name(&text)).flatten()
     }
@@ -203,23 +203,24 @@ impl<'a> Walk<'a> {
             return key.clone();
         }
         let text = decode(raw);
-        let found = self.eyes.find(text.as_bytes(), Scope::All);
-        let masked = masked(&text, &found);
-        let shown = if found.is_empty() { Rc::from(shown(&text)) } else { Rc::clone(&self.any) };
+        let cleaned = self.eyes.cleaned(text.as_bytes(), Scope::All).map(|(clean, rules)| (lossy(clean), rules));
+        let masked = cleaned.as_ref().map_or(text.as_ref(), |(clean, _)| clean);
+        let shown = if cleaned.is_none() { Rc::from(shown(&text)) } else { Rc::clone(&self.any) };
         let key = Key {
-            secret: words::secret_name(&masked),
-            is_about: words::is_about(&masked),
-            is_identifier: words::is_identifier(&masked),
+            secret: words::secret_name(masked),
+            is_about: words::is_about(masked),
+            is_identifier: words::is_identifier(masked),
             is_pair_name: PAIR_NAMES.contains(&text.as_ref()),
             is_pair_value: PAIR_VALUES.contains(&text.as_ref()),
             shown,
         };
-        if found.is_empty() {
-            self.names.insert(raw, key.clone());
-        } else {
-            self.path.push(Rc::clone(&self.any));
-            self.mask(place, &text, found);
-            self.path.pop();
+        match cleaned {
+            None => drop(self.names.insert(raw, key.clone())),
+            Some((clean, rules)) => {
+                self.path.push(Rc::clone(&self.any));
+                self.clean(place, &clean, &rules);
+                self.path.pop();
+            }
         }
         key
     }
@@ -248,22 +249,19 @@ impl<'a> Walk<'a> {
             return;
         }
         let scope = if field.is_identifier { Scope::NoCards } else { Scope::All };
-        let found = self.eyes.find(text.as_bytes(), scope);
-        if found.is_empty() {
-            return;
-        }
+        let Some((clean, rules)) = self.eyes.cleaned(text.as_bytes(), scope) else { return };
+        let clean = lossy(clean);
         // With what went, it may have become JSON.
-        let clean = masked(&text, &found);
-        let again =
+        let nested =
             (looks_nested && is_json(&clean)).then(|| walk(self.eyes, &clean, &[], &self.path, self.nesting + 1));
-        match again.flatten() {
-            None => self.mask(place, &text, found),
+        let clean = match nested.flatten() {
+            None => clean,
             Some((cleaner, redactions)) => {
-                found.iter().for_each(|found| self.redactions.add(found.rule, &self.path));
                 self.redactions.merge(redactions);
-                self.edits.push(Edit { place, text: Cow::Owned(quote(&cleaner)) });
+                cleaner
             }
-        }
+        };
+        self.clean(place, &clean, &rules);
     }
 
     fn number(&mut self, place: Range<usize>, field: Field) {
@@ -291,12 +289,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn mask(&mut self, place: Range<usize>, text: &str, found: Vec<shapes::Found>) {
-        for found in &found {
-            self.redactions.add(found.rule, &self.path);
-        }
-        let clean = masked(text, &found);
-        self.edits.push(Edit { place, text: Cow::Owned(quote(&clean)) });
+    /// Puts a text in the place of a string, from which something went by these rules.
+    fn clean(&mut self, place: Range<usize>, clean: &str, rules: &[Rule]) {
+        rules.iter().for_each(|rule| self.redactions.add(*rule, &self.path));
+        self.edits.push(Edit { place, text: Cow::Owned(quote(clean)) });
     }
 
     fn replace(&mut self, place: Range<usize>, rule: Rule, text: Cow<'static, str>) {
@@ -309,12 +305,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn masked<'a>(text: &'a str, found: &[shapes::Found]) -> Cow<'a, str> {
-    if found.is_empty() {
-        return Cow::Borrowed(text);
-    }
-    let clean = super::mask(text.as_bytes(), found);
-    Cow::Owned(String::from_utf8_lossy(&clean).into_owned())
+/// Marks are text, so what was text stays text.
+fn lossy(clean: Vec<u8>) -> String {
+    String::from_utf8(clean).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// A key as the ledger may show it: a name that a programmer gave, never a value used as a key.

@@ -202,6 +202,26 @@ impl Eyes {
         merge(text, found)
     }
 
+    /// `text` without secrets, and by which rules they went. None if there are none.
+    ///
+    /// Looked at until nothing more is found: where something went, what stands beside it may be a name or a token that it was not
+    /// before. Each look takes something out, so there is an end; after some the rest is taken as a whole.
+    fn cleaned(&self, text: &[u8], scope: Scope) -> Option<(Vec<u8>, Vec<Rule>)> {
+        const MOST_LOOKS: usize = 16;
+        let mut rules = Vec::new();
+        let mut clean: Option<Vec<u8>> = None;
+        for _ in 0..MOST_LOOKS {
+            let now = clean.as_deref().unwrap_or(text);
+            let found = self.find(now, scope);
+            if found.is_empty() {
+                return clean.map(|clean| (clean, rules));
+            }
+            rules.extend(found.iter().map(|found| found.rule));
+            clean = Some(mask(now, &found));
+        }
+        Some((MARK.as_bytes().to_vec(), rules))
+    }
+
     fn needles(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut places = Vec::new();
         self.shared.base.find(text, &mut places);
@@ -236,19 +256,18 @@ impl Eyes {
             return Some(([mark, clean.as_bytes()].concat(), redactions));
         }
         let is_text = std::str::from_utf8(text).is_ok() || !text.contains(&0);
-        let found = if is_text {
-            self.find(text, Scope::All)
+        let (clean, rules) = if is_text {
+            self.cleaned(text, Scope::All)?
         } else {
-            merge(text, self.needles(text).into_iter().map(|place| Found { rule: Rule::Needle, place }).collect())
+            let found = self.needles(text).into_iter().map(|place| Found { rule: Rule::Needle, place }).collect();
+            let found = merge(text, found);
+            if found.is_empty() {
+                return None;
+            }
+            (mask(text, &found), found.iter().map(|found| found.rule).collect())
         };
-        if found.is_empty() {
-            return None;
-        }
         let mut redactions = Redactions::default();
-        for found in &found {
-            redactions.add(found.rule, &[""; 0]);
-        }
-        let clean = mask(text, &found);
+        rules.into_iter().for_each(|rule| redactions.add(rule, &[""; 0]));
         // With what went, it may have become JSON: a character that JSON does not have stood in a secret. Then names count.
         if as_json(&clean).is_some()
             && let Some((cleaner, more)) = self.scrub(&clean, named)

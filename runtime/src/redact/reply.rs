@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::json::{self, Keep};
 use super::shapes::Scope;
-use super::{Eyes, MARK, Redactions, Rule, Scrubber, as_json, mask, words};
+use super::{Eyes, MARK, Redactions, Rule, Scrubber, as_json, words};
 use crate::policy::{KeepPath, KeepStep};
 use crate::wire::RawReply;
 
@@ -141,9 +141,7 @@ fn clean_value(eyes: &Eyes, name: &HeaderName, value: &HeaderValue, redactions: 
         redactions.add(Rule::SecretName, &path);
         return MARK.as_bytes().to_vec();
     }
-    let found = eyes.find(text, Scope::NoCards);
-    for found in &found {
-        redactions.add(found.rule, &path);
-    }
-    mask(text, &found)
+    let Some((clean, rules)) = eyes.cleaned(text, Scope::NoCards) else { return text.to_vec() };
+    rules.into_iter().for_each(|rule| redactions.add(rule, &path));
+    clean
 }

@@ -842,6 +842,8 @@ fn text_that_becomes_json_by_what_went_is_read_as_json() {
     for text in [
         "{\"{\\\"api_key\\\"zdHJ1Vza\":\"z\\\"adHJ1utAuthorization:u:p5\u{1b}swVHJIYXJi\"}",
         "{\"password\":\"x\",\"note\":\"Authorization: Bearer abc\u{1b}defghijklmnop\"}",
+        // What stands beside a mark is another name than before.
+        "{\"{\\\"api_key\\\":api_key\\\":\\\"S2VzdHJ\\\"S2VzdHJlbC1IYXJib3ItOapi_key\\\":api",
         // And within a string.
         r#"["{\"password\":\"hunter2hunter2\",\"note\":\"Authorization: Bearer abc\u001bdefghijklmnop\"}"]"#,
     ] {
