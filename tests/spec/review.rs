@@ -151,6 +151,18 @@ fn a_swapped_binary_with_the_same_powers_is_not_served() {
     edit(&nexus, MANIFEST, |text| text.replacen(", \"/v1.0/devices\"", "", 1));
     assert_eq!(nexus.run(&rebuilt).code, Some(0));
     assert!(serves(&nexus, "entra_list_users"));
+    // And that one build may serve beside another.
+    let path = nexus.path("shards/identity/identity.wasm");
+    let second = fs::read(&path).unwrap();
+    let third = [second.as_slice(), b"\x00\x05\x04more"].concat();
+    fs::write(&path, &third).unwrap();
+    assert!(!serves(&nexus, "entra_list_users"));
+    assert_eq!(nexus.run(&[rebuilt.as_slice(), &["--beside"]].concat()).code, Some(0));
+    assert!(serves(&nexus, "entra_list_users"));
+    fs::write(&path, &second).unwrap();
+    assert!(serves(&nexus, "entra_list_users"));
+    fs::write(&path, [third.as_slice(), b"\x00\x05\x04more"].concat()).unwrap();
+    assert!(!serves(&nexus, "entra_list_users"));
 }
 
 #[test]

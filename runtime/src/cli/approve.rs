@@ -51,6 +51,9 @@ pub(super) struct Approve {
     /// approved
     #[arg(long, conflicts_with = "token")]
     rebuilt: bool,
+    /// Let the build that was approved before serve as well: both are of the same sources
+    #[arg(long, requires = "rebuilt")]
+    beside: bool,
     /// Sign with this private key
     #[arg(long, value_name = "FILE")]
     sign: Option<PathBuf>,
@@ -143,17 +146,23 @@ impl Approve {
         let mut lock = approved.lock;
         let mut names = Vec::new();
         for shard in &reviewed.shards {
-            let approval = match signer {
-                None => approval.clone(),
-                Some(signer) => approval.clone().signed(&shard.shard, &shard.authority, signer),
-            };
             // What is approved already, in the same words, keeps its date.
             let is_same = shard.findings.is_empty()
                 && lock.approved(&shard.shard).is_some_and(|(approved, _)| *approved == shard.authority);
-            if !is_same {
-                lock.approve(shard.shard.clone(), shard.authority.clone(), approval);
-                names.push(shard.shard.clone());
+            if is_same || (self.beside && shard.findings.is_empty()) {
+                continue;
             }
+            let mut approval = approval.clone();
+            let mut authority = shard.authority.clone();
+            if let Some((before, old)) = lock.approved(&shard.shard).filter(|_| self.beside) {
+                approval.also = old.also.iter().cloned().chain([authority.component]).collect();
+                authority = before.clone();
+            }
+            if let Some(signer) = signer {
+                approval = approval.signed(&shard.shard, &authority, signer);
+            }
+            lock.approve(shard.shard.clone(), authority, approval);
+            names.push(shard.shard.clone());
         }
         if !names.is_empty() {
             write_lock(settings, &lock, Act::Approve, &names, &format!("{}: {}", approval.by, approval.why))?;

@@ -1,5 +1,7 @@
 //! Who approved, when and why, and whether that is signed by somebody whom the operator wants it from.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,9 @@ pub struct Approval {
     pub by: String,
     pub at: Timestamp,
     pub why: String,
+    /// Other builds of the component, which may serve as well: `sha256:` and hex.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<String>,
     /// The last line of a signed note (C2SP signed-note, Ed25519) over all of this and what was approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
@@ -64,7 +69,8 @@ impl Approval {
                 (1..=500).contains(&text.chars().count()) && super::visible(text) == text && !text.contains('\n');
             if fits { Ok(text.to_owned()) } else { Err(BadApproval::Text(what)) }
         };
-        Ok(Self { by: line("who approves", by)?, at, why: line("the reason", why)?, signature: None })
+        let (by, why) = (line("who approves", by)?, line("the reason", why)?);
+        Ok(Self { by, at, why, also: BTreeSet::new(), signature: None })
     }
 
     #[must_use]
@@ -76,7 +82,8 @@ impl Approval {
 
     /// What is signed. A line each: none of them can hold another.
     fn statement(&self, shard: &ShardName, authority: &Authority) -> String {
-        let Self { by, at, why, signature: _ } = self;
-        format!("nexus approval v1\n{shard}\n{}\n{by}\n{at}\n{why}\n", authority.digest(shard))
+        let Self { by, at, why, also, signature: _ } = self;
+        let also: String = also.iter().map(|digest| format!("{}\n", digest.replace('\n', " "))).collect();
+        format!("nexus approval v1\n{shard}\n{}\n{by}\n{at}\n{why}\n{also}", authority.digest(shard))
     }
 }

@@ -285,7 +285,8 @@ fn only_a_signature_of_a_listed_key_over_just_this_counts() {
     let wider = Around::new().authority(&MANIFEST.replace("\"/v1/users\"", "\"/v1/**\""));
     assert_eq!(judged(&wider, signed.clone()), [Code::Unsigned]);
     assert_eq!(judged(&now, Approval { by: "eve".to_owned(), ..signed.clone() }), [Code::Unsigned]);
-    assert_eq!(judged(&now, Approval { why: "none".to_owned(), ..signed }), [Code::Unsigned]);
+    assert_eq!(judged(&now, Approval { why: "none".to_owned(), ..signed.clone() }), [Code::Unsigned]);
+    assert_eq!(judged(&now, Approval { also: ["sha256:00".to_owned()].into(), ..signed }), [Code::Unsigned]);
 }
 
 #[test]

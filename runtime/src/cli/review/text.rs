@@ -49,6 +49,9 @@ fn of(shard: &Reviewed) -> String {
         None => ", not approved\n".to_owned(),
     };
     text += &format!("  {}\n  {}\n", shard.manifest.display(), authority.component);
+    for build in shard.approval.iter().flat_map(|approval| &approval.also) {
+        text += &format!("  also approved as the build {build}\n");
+    }
     if let Some(stopped) = &shard.stopped {
         text += &format!("  {stopped}\n");
     }
