@@ -132,16 +132,21 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(new, path)
 }
 
+/// A file that its owner alone may read: one that others may is an error.
+pub fn read_private(path: &Path) -> io::Result<zeroize::Zeroizing<String>> {
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        return Err(io::Error::other("others may read it; make it private with chmod 600"));
+    }
+    fs::read_to_string(path).map(zeroize::Zeroizing::new)
+}
+
 /// The key, made if there is none and nothing is signed yet; and the public key beside the ledger.
 pub(super) fn signer(ledger: &Path, given: Option<&Path>, is_new: bool) -> Result<Signer, LedgerError> {
     let path = given.map_or_else(|| private_key_file(ledger), Path::to_owned);
     let failed = |source: io::Error| LedgerError::Key { path: path.clone(), source: Arc::new(source) };
     let bad = |source: BadKey| failed(io::Error::new(io::ErrorKind::InvalidData, source));
-    let signer = match fs::metadata(&path) {
-        Ok(about) if about.permissions().mode() & 0o077 != 0 => {
-            return Err(failed(io::Error::other("others may read it; make it private with chmod 600")));
-        }
-        Ok(_) => Signer::parse(&zeroize::Zeroizing::new(fs::read_to_string(&path).map_err(failed)?)).map_err(bad)?,
+    let signer = match read_private(&path) {
+        Ok(text) => Signer::parse(&text).map_err(bad)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound && is_new => make(&path)?,
         Err(error) => return Err(failed(error)),
     };

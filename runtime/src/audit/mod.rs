@@ -69,7 +69,7 @@ use tokio::sync::oneshot;
 
 pub use archive::beside;
 pub use checkpoint::{BadKey, Signer, Verifier};
-pub use evidence::{Evidence, checkpoint_file, public_key_file, replace};
+pub use evidence::{Evidence, checkpoint_file, public_key_file, read_private, replace};
 pub use line::{
     Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, Scheme, Subject,
 };

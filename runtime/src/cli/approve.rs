@@ -5,14 +5,13 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::Common;
 use super::approved::{self, Approved};
@@ -20,8 +19,8 @@ use super::call::print;
 use super::exit::Exit;
 use super::review::{Review, review};
 use super::settings::Settings;
-use crate::audit::Signer;
 use crate::audit::readings::{self, Act, Deed};
+use crate::audit::{Signer, read_private};
 use crate::lock::{self, Approval};
 use crate::names::ShardName;
 use crate::redact::Scrubber;
@@ -91,15 +90,12 @@ impl Approve {
                 }
                 tracing::warn!("not approved, for it cannot be told what it may do: {story}");
             }
-            if self.rebuilt {
-                if !reviewed.is_rebuilt() {
-                    eprintln!("{}", reviewed.to_text());
-                    eprintln!("nexus: nothing was approved: more than bytes differ");
-                    return Ok(ExitCode::from(Exit::TOOL));
-                }
-                return self.write(settings, approved, &reviewed, by, signer.as_ref(), json);
+            if self.rebuilt && !reviewed.is_rebuilt() {
+                eprintln!("{}", reviewed.to_text());
+                eprintln!("nexus: nothing was approved: more than bytes differ");
+                return Ok(ExitCode::from(Exit::TOOL));
             }
-            if token.as_ref() == Some(&reviewed.token) {
+            if self.rebuilt || token.as_ref() == Some(&reviewed.token) {
                 return self.write(settings, approved, &reviewed, by, signer.as_ref(), json);
             }
             eprintln!("{}", reviewed.to_text());
@@ -233,11 +229,7 @@ fn asked(question: &str) -> Result<String, Exit> {
 
 fn signer(file: &Path) -> Result<Signer, Exit> {
     let failed = |error: &dyn std::error::Error| Exit::settings_of(&file.display().to_string(), error);
-    let about = fs::metadata(file).map_err(|error| failed(&error))?;
-    if about.permissions().mode() & 0o077 != 0 {
-        return Err(failed(&io::Error::other("others may read it; make it private with chmod 600")));
-    }
-    let text = Zeroizing::new(fs::read_to_string(file).map_err(|error| failed(&error))?);
+    let text = read_private(file).map_err(|error| failed(&error))?;
     Signer::parse(&text).map_err(|error| failed(&error))
 }
 

@@ -3,11 +3,7 @@
 //! Who holds it can look for a person. Who destroys it makes all pseudonyms before meaningless: the next start makes another,
 //! and says so in the ledger.
 
-#![expect(clippy::disallowed_methods, reason = "the key is a file of the operator's")]
-
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -38,14 +34,10 @@ pub(super) fn load_or_make(settings: &Settings) -> Result<(Pseudonyms, bool), Ex
 /// None if there is no such file.
 pub(super) fn load(path: &Path) -> Result<Option<Pseudonyms>, Exit> {
     let failed = |error: io::Error| Exit::settings_of(&path.display().to_string(), &error);
-    let about = match fs::metadata(path) {
+    let text = match audit::read_private(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        about => about.map_err(failed)?,
+        text => text.map_err(failed)?,
     };
-    if about.permissions().mode() & 0o077 != 0 {
-        return Err(failed(io::Error::other("others may read it; make it private with chmod 600")));
-    }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
     let mut key = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim_end(), &mut *key)
         .map_err(|_| failed(io::Error::other("it is not a key: expected 64 hexadecimal digits")))?;

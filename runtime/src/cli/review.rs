@@ -181,8 +181,9 @@ pub(super) async fn review(settings: &Settings, approved: &Approved, named: &[Sh
 }
 
 impl Review {
-    pub(super) fn has_findings(&self) -> bool {
-        self.shards.iter().any(|shard| !shard.findings.is_empty())
+    /// Findings of all shards.
+    fn count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.findings.len()).sum()
     }
 
     /// What is new is the bytes of components, and nothing that these can do.
@@ -191,7 +192,7 @@ impl Review {
     }
 
     fn code(&self) -> ExitCode {
-        match (self.untold.is_empty(), self.has_findings()) {
+        match (self.untold.is_empty(), self.count() > 0) {
             (false, _) => ExitCode::from(Exit::UNTOLD),
             (true, true) => ExitCode::from(Exit::TOOL),
             (true, false) => ExitCode::SUCCESS,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::outline::{outline, personal_fields};
+use crate::audit::Digest;
 use crate::egress;
 use crate::manifest::{Manifest, Probe, units};
 use crate::names::{CredentialName, DirectoryName, SettingName, ShardName, ToolName};
@@ -288,7 +288,7 @@ impl Authority {
 /// SHA-256 of a value's JSON, whose maps are sorted.
 pub(super) fn digest_of(value: &impl Serialize) -> String {
     let json = serde_json::to_vec(value).unwrap_or_default();
-    format!("sha256:{}", hex::encode(Sha256::digest(json)))
+    Digest::of(&json).to_string()
 }
 
 impl Imports {
@@ -456,6 +456,10 @@ impl Directory {
             entries: self.entries,
             pace: pace(self.concurrency, self.rate.as_deref())?,
         })
+    }
+
+    pub fn serves(&self, tool: &ToolName) -> bool {
+        self.tools.as_ref().is_none_or(|tools| tools.contains(tool))
     }
 
     /// `ldaps://dc1.example.com:636`.

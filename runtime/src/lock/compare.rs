@@ -187,7 +187,7 @@ impl Findings<'_> {
     }
 
     fn tool(&mut self, name: &str, old: &PinnedTool, now: &PinnedTool) {
-        if old.digest == now.digest && old == now {
+        if old == now {
             return;
         }
         let before = self.all.len();
@@ -247,9 +247,7 @@ impl Findings<'_> {
 
 fn is_as_slow(new: &Credential, old: &Credential) -> bool {
     let of = |one: &Credential| pace(one.concurrency, one.rate.as_deref());
-    let (Some(new), Some(old)) = (of(new), of(old)) else { return false };
-    let at_once = old.concurrency.is_none_or(|old| new.concurrency.is_some_and(|new| new <= old));
-    at_once && old.interval.is_none_or(|old| new.interval.is_some_and(|new| new >= old))
+    of(new).zip(of(old)).is_some_and(|(new, old)| new.is_within(&old))
 }
 
 fn summary(grant: &Egress) -> String {

@@ -61,7 +61,7 @@ fn parts(authority: &Authority, tool: &ToolName) -> BTreeSet<Part> {
     if authority.tool.get(tool).is_some_and(|pinned| !pinned.sees.is_empty()) {
         parts.insert(Part::PersonalData);
     }
-    let searches = authority.directory.iter().any(|grant| grant.tools.as_ref().is_none_or(|all| all.contains(tool)));
+    let searches = authority.directory.iter().any(|grant| grant.serves(tool));
     if searches || authority.peers.is_some() || authority.egress.iter().any(|grant| grant.serves(tool)) {
         parts.insert(Part::UntrustedText);
     }

@@ -97,10 +97,6 @@ impl Lock {
         Some((self.shard.get(shard)?, self.approval.get(shard)?))
     }
 
-    pub fn shards(&self) -> impl Iterator<Item = &ShardName> {
-        self.shard.keys()
-    }
-
     pub fn approve(&mut self, shard: ShardName, authority: Authority, approval: Approval) {
         self.shard.insert(shard.clone(), authority);
         self.approval.insert(shard, approval);

@@ -52,6 +52,14 @@ pub struct Pace {
     pub interval: Option<Duration>,
 }
 
+impl Pace {
+    /// As slow as the other, or slower. What is not set is no limit.
+    pub fn is_within(&self, wide: &Self) -> bool {
+        let at_once = wide.concurrency.is_none_or(|wide| self.concurrency.is_some_and(|own| own <= wide));
+        at_once && wide.interval.is_none_or(|wide| self.interval.is_some_and(|own| own >= wide))
+    }
+}
+
 impl EgressGrant {
     /// Which addresses the manifest opens. The operator's own reach bounds it: `Reach::within`.
     pub fn reach(&self) -> Reach {

@@ -121,11 +121,6 @@ impl PathTemplate {
         }
     }
 
-    /// Whether it ends in `**`.
-    pub fn is_open(&self) -> bool {
-        matches!(self.0.last(), Some(Piece::Rest))
-    }
-
     /// What a refusal shows of a path and suggests for it: its words, with `{id}` for each segment that may tell of a
     /// person or hold a secret, and `**` for what is behind the sixteenth. Covers `segments`.
     pub(super) fn shape(segments: &[String]) -> Self {

@@ -6,8 +6,6 @@
 //! counts as new. So an answer of "within" is a proof, and anything undecided is not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
-use std::time::Duration;
 
 use http::Method;
 
@@ -82,11 +80,23 @@ fn closer(a: &BTreeMap<Beyond, String>, b: &BTreeMap<Beyond, String>) -> std::cm
     key(a).cmp(&key(b))
 }
 
+/// Each tool of a grant, or all of them as one.
+fn each_tool(tools: Option<&BTreeSet<ToolName>>) -> Vec<Option<&ToolName>> {
+    tools.map_or_else(|| vec![None], |tools| tools.iter().map(Some).collect())
+}
+
+/// Whether a grant for these tools is one for this, or for all if none is named.
+fn serves(tools: Option<&BTreeSet<ToolName>>, tool: Option<&ToolName>) -> bool {
+    tools.is_none_or(|tools| tool.is_some_and(|tool| tools.contains(tool)))
+}
+
+/// Whether both are for some tool.
+fn meet(tools: Option<&BTreeSet<ToolName>>, tool: Option<&ToolName>) -> bool {
+    tools.is_none_or(|tools| tool.is_none_or(|tool| tools.contains(tool)))
+}
+
 fn pieces(grant: &EgressGrant) -> impl Iterator<Item = Piece<'_>> {
-    let tools: Vec<Option<&ToolName>> = match &grant.tools {
-        None => vec![None],
-        Some(tools) => tools.iter().map(Some).collect(),
-    };
+    let tools = each_tool(grant.tools.as_ref());
     grant.methods.iter().flat_map(move |method| {
         let tools = tools.clone();
         grant
@@ -120,23 +130,21 @@ impl Piece<'_> {
             let name = grant.credential.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("{name} to {}{path}", self.host())
         });
-        let is_among = old.tools.as_ref().is_none_or(|tools| tool.is_some_and(|tool| tools.contains(tool)));
-        miss(is_among, Beyond::Tools, &|| tool.map_or("every tool".to_owned(), ToString::to_string));
+        miss(serves(old.tools.as_ref(), *tool), Beyond::Tools, &|| {
+            tool.map_or("every tool".to_owned(), ToString::to_string)
+        });
         miss(documents_within(grant, old), Beyond::Documents, &|| new_documents(grant, old));
         miss(keep_within(grant.keep.as_deref(), old.keep.as_deref()), Beyond::Keep, &|| new_kept(grant, old));
         miss(old.private || !grant.private, Beyond::Private, &|| self.host());
         miss(old.idempotent || !grant.idempotent, Beyond::Repeat, &|| format!("{method} {path}"));
-        let (pace, old_pace) = (grant.pace, old.pace);
-        let is_slow = at_most(pace.concurrency, old_pace.concurrency) && as_slow(pace.interval, old_pace.interval);
-        miss(is_slow, Beyond::Pace, &|| self.host());
+        miss(grant.pace.is_within(&old.pace), Beyond::Pace, &|| self.host());
         misses
     }
 
     fn overlaps(&self, old: &EgressGrant) -> bool {
         let hosts = self.grant.host.is_within(&old.host) || old.host.is_within(&self.grant.host);
         let paths = old.paths.iter().any(|path| self.path.overlaps(path));
-        let tools = old.tools.as_ref().is_none_or(|tools| self.tool.is_none_or(|tool| tools.contains(tool)));
-        hosts && paths && tools && old.methods.contains(self.method)
+        hosts && paths && meet(old.tools.as_ref(), self.tool) && old.methods.contains(self.method)
     }
 }
 
@@ -184,15 +192,6 @@ fn names<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// None is no limit.
-fn at_most(new: Option<NonZeroU32>, old: Option<NonZeroU32>) -> bool {
-    old.is_none_or(|old| new.is_some_and(|new| new <= old))
-}
-
-fn as_slow(new: Option<Duration>, old: Option<Duration>) -> bool {
-    old.is_none_or(|old| new.is_some_and(|new| new >= old))
-}
-
 impl KeepPath {
     /// What this reaches, the other reaches too. What a path reaches is kept with all below it.
     pub fn is_within(&self, wide: &Self) -> bool {
@@ -205,10 +204,7 @@ impl KeepPath {
 /// The same of searches. A piece is one base and scope for one tool.
 pub fn directory_beyond(grant: &DirectoryGrant, now: &[DirectoryGrant], approved: &[DirectoryGrant]) -> BeyondAt {
     let mut beyond = BeyondAt::new();
-    let tools: Vec<Option<&ToolName>> = match &grant.tools {
-        None => vec![None],
-        Some(tools) => tools.iter().map(Some).collect(),
-    };
+    let tools = each_tool(grant.tools.as_ref());
     for base in &grant.bases {
         for scope in &grant.scopes {
             for tool in &tools {
@@ -221,8 +217,7 @@ pub fn directory_beyond(grant: &DirectoryGrant, now: &[DirectoryGrant], approved
                 }
                 let met = |old: &&DirectoryGrant| {
                     let bases = old.bases.iter().any(|other| other.is_at_or_below(base) || base.is_at_or_below(other));
-                    let tools = old.tools.as_ref().is_none_or(|tools| tool.is_none_or(|tool| tools.contains(tool)));
-                    old.name == grant.name && bases && tools && old.scopes.contains(scope)
+                    old.name == grant.name && bases && meet(old.tools.as_ref(), *tool) && old.scopes.contains(scope)
                 };
                 for old in approved.iter().filter(met).filter(|old| !stood(grant, old, now, approved)) {
                     let withheld = [Beyond::Entries, Beyond::Credential, Beyond::Private, Beyond::Pace];
@@ -267,12 +262,9 @@ fn search_misses(
     miss(mine.is_subset(theirs), Beyond::FilterAttribute, new(mine, theirs));
     miss(grant.rules.is_subset(&old.rules), Beyond::Rule, names(grant.rules.difference(&old.rules)));
     miss(grant.credential == old.credential, Beyond::Credential, format!("{} to {}", grant.credential, server(grant)));
-    let is_among = old.tools.as_ref().is_none_or(|tools| tool.is_some_and(|tool| tools.contains(tool)));
-    miss(is_among, Beyond::Tools, tool.map_or("every tool".to_owned(), ToString::to_string));
+    miss(serves(old.tools.as_ref(), tool), Beyond::Tools, tool.map_or("every tool".to_owned(), ToString::to_string));
     miss(old.private || !grant.private, Beyond::Private, server(grant));
     miss(grant.entries <= old.entries, Beyond::Entries, format!("{} instead of {}", grant.entries, old.entries));
-    let is_slow =
-        at_most(grant.pace.concurrency, old.pace.concurrency) && as_slow(grant.pace.interval, old.pace.interval);
-    miss(is_slow, Beyond::Pace, server(grant));
+    miss(grant.pace.is_within(&old.pace), Beyond::Pace, server(grant));
     misses
 }

@@ -19,7 +19,7 @@ pre{background:#f5f5f5;padding:.6rem;margin:.3rem 0}.high{color:#a40000;font-wei
 ";
 
 pub(super) fn say(review: &Review) -> String {
-    let findings: usize = review.shards.iter().map(|shard| shard.findings.len()).sum();
+    let findings = review.count();
     let page = html! {
         (DOCTYPE)
         html lang="en" {

@@ -7,7 +7,7 @@ use super::{Review, Reviewed};
 use crate::lock::visible;
 
 pub(super) fn say(review: &Review) -> String {
-    let findings: usize = review.shards.iter().map(|shard| shard.findings.len()).sum();
+    let findings = review.count();
     let mut text = format!("## Nexus review: {findings} finding{}\n\n", if findings == 1 { "" } else { "s" });
     if let Some(revision) = &review.against {
         text += &format!("Held against the lock of {}.\n\n", code(revision));

@@ -23,7 +23,7 @@ pub(super) fn say(review: &Review) -> String {
         }
         text.push('\n');
     }
-    let findings: usize = review.shards.iter().map(|shard| shard.findings.len()).sum();
+    let findings = review.count();
     text += &match (findings, review.untold.is_empty()) {
         (0, true) => "Nothing new.\n".to_owned(),
         (0, false) => "Not all could be told.\n".to_owned(),
