@@ -122,7 +122,7 @@ async fn host(folder: &Path, mock: Mock) -> Arc<Host> {
         let manifest = Manifest::read(&file, &world).expect("run `just build-shards` first");
         shards.push(Arc::new(support::shard(&door, manifest).await));
     }
-    Arc::new(Host::new(Router::new(shards, Vec::new()), door, clock))
+    Arc::new(Host::new(Router::new(shards, Vec::new(), support::rooms()), door, clock))
 }
 
 async fn read_all(host: &Arc<Host>) {

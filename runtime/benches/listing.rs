@@ -80,7 +80,7 @@ async fn list(workers: usize) {
     while listed < total {
         let (_line, caller) = support::caller(&shard, &door, "workday_list_workers").await;
         let output = support::call(&shard, &door, &caller, &json!({ "limit": MOST, "offset": listed })).await;
-        memory = memory.max(caller.memory());
+        memory = memory.max(caller.memory.peak());
         bytes += output.bytes;
         listed += output.data.as_ref().and_then(|data| data["workers"].as_array()).unwrap().len();
         calls += 1;

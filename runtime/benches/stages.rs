@@ -107,7 +107,7 @@ fn guest(bench: &mut Criterion, runtime: &Runtime) {
             let caller = Arc::new(Caller::nobody(shard.rights.clone()));
             let context =
                 CallContext { call_id: String::new(), remaining_ms: 1000, settings: Vec::new(), resumed: None };
-            shard.call(&door, &caller, &tool, &arguments, context).await.unwrap().unwrap()
+            shard.call(&door, &caller, &tool, arguments.clone(), context).await.unwrap().unwrap()
         });
     });
 }

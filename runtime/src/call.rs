@@ -195,7 +195,7 @@ impl Host {
             }
         };
         let mut used = Used::default();
-        let result = self.run(route, &asked, &arguments, subject, &entry, &mut used).await;
+        let result = self.run(route, &asked, arguments, subject, &entry, &mut used).await;
         self.close(asked.tool, entry, result, used).await
     }
 
@@ -204,7 +204,7 @@ impl Host {
         self: &Arc<Self>,
         route: &Route,
         asked: &Asked,
-        arguments: &String,
+        arguments: String,
         subject: Arc<Subject>,
         entry: &Entry,
         used: &mut Used,
@@ -213,7 +213,7 @@ impl Host {
         if !problems.is_empty() {
             return Err(Fault::InvalidArguments(problems.join("; ")));
         }
-        let _room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
+        let room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
         let cancelled = self.cancelled(&route.shard, asked);
         let limits = &route.shard.rights.limits;
         // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
@@ -228,7 +228,8 @@ impl Host {
             cancelled.token.clone(),
             asked.progress.clone(),
         );
-        let caller = Arc::new(caller.among(Neighbourhood::of(self, asked, &route.shard.manifest.name, deadline)));
+        let neighbourhood = Neighbourhood::of(self, asked, &route.shard.manifest.name, deadline);
+        let caller = Arc::new(caller.among(neighbourhood).within(room.memory()));
         let context = CallContext {
             call_id: entry.event_id().to_string(),
             remaining_ms: u64::try_from((deadline - now).as_millis()).unwrap_or(u64::MAX),
@@ -244,7 +245,7 @@ impl Host {
         let ended = route.shard.call(&self.door, &caller, &route.tool.name, arguments, context).await;
         caller.settle().await;
         self.door.end_of_call(&caller).await;
-        *used = Used { crossings: caller.crossings(), memory: caller.memory() };
+        *used = Used { crossings: caller.crossings(), memory: caller.memory.peak() };
         match ended {
             Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes, within.is_some()),
             Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
@@ -271,7 +272,15 @@ impl Host {
     fn failed(&self, shard: &Shard, failure: &Failure) -> Fault {
         let cause = self.door.clean_text(&story(failure));
         tracing::warn!(shard = %shard.manifest.name, cause, "guest did not finish");
-        Fault::Guest(failure.code())
+        match failure {
+            Failure::Crowded => Fault::Busy,
+            Failure::Deadline
+            | Failure::Cpu
+            | Failure::Memory
+            | Failure::Stack
+            | Failure::Trap(_)
+            | Failure::Cancelled => Fault::Guest(failure.code()),
+        }
     }
 
     /// A result must fit what was promised of it before anybody gets it.

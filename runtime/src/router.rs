@@ -4,29 +4,27 @@
 //! and the others serve. Two shards that claim the same names both stay out: to choose one would let a newcomer take a
 //! tool over.
 
+mod rooms;
+
+pub use rooms::{Admitted, Rooms};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::names::{ShardName, ToolName};
 use crate::redact::Classes;
-use crate::shard::{MAX_CALLS, Shard};
+use crate::shard::Shard;
 use crate::tool::{Document, Prompt, Tool};
-
-/// Calls of one shard under way at once. One shard cannot take the whole host.
-const MAX_CALLS_OF_A_SHARD: usize = MAX_CALLS as usize / 2;
 
 pub struct Router {
     shards: Vec<Arc<Shard>>,
     routes: BTreeMap<ToolName, Route>,
     left_out: Vec<LeftOut>,
-    calls: Semaphore,
-    /// Of each shard.
-    rooms: BTreeMap<ShardName, Semaphore>,
+    rooms: Arc<Rooms>,
 }
 
 /// A shard that does not serve, and why.
@@ -51,34 +49,23 @@ pub struct Route {
     output: Option<Validator>,
 }
 
-/// Room for one call. Dropped when the call is over.
-pub struct Admitted<'a> {
-    _host: SemaphorePermit<'a>,
-    _shard: SemaphorePermit<'a>,
-}
-
 impl Router {
-    pub fn new(shards: Vec<Arc<Shard>>, mut left_out: Vec<LeftOut>) -> Self {
+    /// `rooms` are those of the router before it: they outlive a reload.
+    pub fn new(shards: Vec<Arc<Shard>>, mut left_out: Vec<LeftOut>, rooms: Arc<Rooms>) -> Self {
         let (shards, rivals) = part_rivals(shards);
         left_out.extend(rivals);
-        let mut router = Self {
-            shards: Vec::new(),
-            routes: BTreeMap::new(),
-            left_out,
-            calls: Semaphore::new(MAX_CALLS as usize),
-            rooms: BTreeMap::new(),
-        };
+        let mut router = Self { shards: Vec::new(), routes: BTreeMap::new(), left_out, rooms };
         for shard in shards {
             match routes(&shard).and_then(|routes| router.free_documents(&shard).map(|()| routes)) {
                 Ok(routes) => {
                     router.routes.extend(routes);
-                    router.rooms.insert(shard.manifest.name.clone(), Semaphore::new(MAX_CALLS_OF_A_SHARD));
                     router.shards.push(shard);
                 }
                 Err(reason) => router.left_out.push(LeftOut::of(&shard, reason)),
             }
         }
         router.left_out.sort_by(|a, b| a.name.cmp(&b.name));
+        router.rooms.serve(router.shards.iter().map(|shard| shard.manifest.name.clone()));
         router
     }
 
@@ -110,10 +97,9 @@ impl Router {
         self.shards.iter().flat_map(|shard| shard.documents.iter().map(move |document| (shard, document)))
     }
 
-    /// Room for a call of this shard, or none at once: a queue without end helps nobody.
-    pub fn admit(&self, shard: &Shard) -> Option<Admitted<'_>> {
-        let room = self.rooms.get(&shard.manifest.name)?;
-        Some(Admitted { _host: self.calls.try_acquire().ok()?, _shard: room.try_acquire().ok()? })
+    /// Room for a call of this shard, or none at once.
+    pub fn admit(&self, shard: &Shard) -> Option<Admitted> {
+        self.rooms.admit(&shard.manifest.name)
     }
 
     /// Prompts carry their shard's prefix; documents have nothing that keeps them apart.

@@ -73,6 +73,62 @@ fn each_way_of_not_coming_back_ends_one_call() {
     }
 }
 
+/// A bulk instruction is not interrupted. What it took is charged all the same, or the limit would be many times itself.
+#[test]
+fn instructions_that_nothing_interrupts_use_up_cpu_time() {
+    let nexus = Nexus::identity().with_shard_as(&guest("hostile"), "hostile", |manifest| {
+        let manifest = manifest.replace("memory = \"16MiB\"", "memory = \"512MiB\"");
+        manifest.replace("deadline = \"2s\"", "deadline = \"20s\"")
+    });
+    let server = nexus.serve();
+    check(&server, "hostile_fill", json!({ "mib": 400 }), "cpu");
+    let held = server.client().call("hostile_hold", json!({ "mib": 400 }));
+    assert_eq!(code(&held), "none", "{held:#}");
+}
+
+#[test]
+fn requests_that_are_never_sent_cost_the_host_no_more_than_a_guest_may_have() {
+    const MOST: usize = 64 << 20;
+    let nexus = Nexus::identity().with_shard_as(&guest("standard"), "standard", |manifest| {
+        manifest.replace("memory = \"16MiB\"", "memory = \"8MiB\"")
+    });
+    let server = nexus.serve();
+    let client = server.client();
+    let few = client.call("standard_hoard", json!({ "count": 20, "bytes": 16_777_216 }));
+    assert_eq!(code(&few), "none", "{few:#}");
+    let before = server.resident();
+    for _ in 0..4 {
+        let hoard = client.call("standard_hoard", json!({ "count": 100_000, "bytes": 16_777_216 }));
+        assert_eq!(code(&hoard), "trap", "{hoard:#}");
+        assert!(server.resident() < before + MOST, "{} bytes more", server.resident() - before);
+        let identity = client.call("entra_list_users", json!({ "limit": 1 }));
+        assert_eq!(code(&identity), "none", "{identity:#}");
+    }
+}
+
+#[test]
+fn what_all_guests_have_has_a_ceiling_and_no_shard_reaches_it_alone() {
+    // Half of it is the shard's: two of these fit, beside what the host needs for each.
+    let nexus = hostile("60s", "60s").set("sandbox.max-bytes", 64 << 20);
+    let server = nexus.serve();
+    thread::scope(|scope| {
+        let hold = |ms: u64| server.client().call("hostile_hold", json!({ "mib": 12, "ms": ms }));
+        let held: Vec<_> = (0..2).map(|_| scope.spawn(move || hold(4_000))).collect();
+        let asked = || {
+            let ledger = nexus.ledger();
+            ledger.iter().filter(|line| line["tool"] == "hostile_hold" && line["phase"] == "asked").count()
+        };
+        eventually("both", || asked() == 2);
+        eventually("no room", || code(&hold(0)) == "busy");
+        let identity = server.client().call("entra_list_users", json!({ "limit": 1 }));
+        assert_eq!(code(&identity), "none", "another shard has room: {identity:#}");
+        for call in held {
+            assert_eq!(code(&call.join().unwrap()), "none");
+        }
+        eventually("room again", || code(&hold(0)) == "none");
+    });
+}
+
 #[test]
 fn the_deadline_ends_a_guest_that_has_cpu_time_left() {
     let nexus = hostile("60s", "1s");

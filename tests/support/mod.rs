@@ -295,6 +295,13 @@ impl Serving {
         self.child.id()
     }
 
+    /// Bytes of memory that the process has now (`VmRSS` of proc(5)).
+    pub fn resident(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
+    }
+
     /// SIGKILL: nothing is flushed, nothing is closed.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use nexus::audit::{self, Crossing, Entry, Evidence, Ledger, Options, Subject};
 use nexus::call::{Asked, Clock, Host, Principal};
-use nexus::egress::{Caller, Door, Rights};
+use nexus::egress::{Caller, Door, MemoryAccount, Rights};
 use nexus::manifest::{Manifest, Values};
 use nexus::names::{CredentialName, SettingName, ToolName};
 use nexus::outbound::{Host as Destination, Scheme};
 use nexus::policy::{Artifacts, Directories, Grants, Peers};
 use nexus::redact::Scrubber;
-use nexus::router::Router;
+use nexus::router::{Rooms, Router};
 use nexus::secrets::{SecretValue, Vault};
 use nexus::shard::{Cache, CallContext, Shard, engine};
 use nexus::tool::{Outcome, Output};
@@ -94,7 +94,14 @@ pub async fn host(folder: &Path, durable: bool, faults: Vec<Fault>) -> Arc<Host>
     let clock = Clock::Fixed(mock.now());
     let door = Arc::new(Door::new(ledger(folder, durable), Wire::Mock(mock), scrubber()));
     let shard = shard(&door, manifest()).await;
-    Arc::new(Host::new(Router::new(vec![Arc::new(shard)], Vec::new()), door, clock))
+    Arc::new(Host::new(Router::new(vec![Arc::new(shard)], Vec::new(), rooms()), door, clock))
+}
+
+/// Bytes of all guests together.
+const MEMORY: usize = 8 << 30;
+
+pub fn rooms() -> Arc<Rooms> {
+    Rooms::new(MemoryAccount::new(MEMORY))
 }
 
 pub async fn shard(door: &Arc<Door>, manifest: Manifest) -> Shard {
@@ -103,7 +110,7 @@ pub async fn shard(door: &Arc<Door>, manifest: Manifest) -> Shard {
 
 pub async fn shard_with(door: &Arc<Door>, manifest: Manifest, rights: impl FnOnce(&Manifest) -> Rights) -> Shard {
     let cache = Cache::open(&repo().join("target/bench-cache")).unwrap();
-    Shard::load(&engine().unwrap(), Some(&cache), door, manifest, rights).await.unwrap()
+    Shard::load(&engine(MEMORY).unwrap(), Some(&cache), door, manifest, rights).await.unwrap()
 }
 
 /// Who calls a tool, below the line that every call begins with: what leaves during it has that line as its parent.
@@ -130,7 +137,7 @@ pub async fn call(shard: &Shard, door: &Arc<Door>, caller: &Arc<Caller>, argumen
     let settings = shard.manifest.settings.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
     let context = CallContext { call_id: String::new(), remaining_ms: 60_000, settings, resumed: None };
     let tool = caller.tool.clone().unwrap();
-    match shard.call(door, caller, &tool, &arguments.to_string(), context).await.unwrap().unwrap() {
+    match shard.call(door, caller, &tool, arguments.to_string(), context).await.unwrap().unwrap() {
         Outcome::Done(output) => output,
         Outcome::InputRequired(_) => unreachable!("the tool asks nothing"),
     }

@@ -104,11 +104,11 @@ impl Host {
         let entry = self.door.ledger().ask(asked).await.map_err(unrecorded)?;
         let result = match self.router.admit(shard) {
             None => Err(Fault::Busy),
-            Some(_room) => {
+            Some(room) => {
                 let deadline = Instant::now() + shard.rights.limits.deadline;
                 let caller =
                     Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, reader.cancelled);
-                let caller = Arc::new(caller);
+                let caller = Arc::new(caller.within(room.memory()));
                 let ended = run(&caller).await.unwrap_or_else(|failure| Err(self.failed(shard, &failure)));
                 self.door.end_of_call(&caller).await;
                 ended

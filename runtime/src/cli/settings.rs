@@ -42,6 +42,7 @@ pub struct Settings {
     /// What results say of persons.
     pub results: ResultPolicy,
     pub reports: Reports,
+    pub sandbox: Sandbox,
     pub review: Review,
     pub http: Http,
     pub network: Network,
@@ -181,6 +182,38 @@ impl Reports {
     }
 }
 
+/// What all guests together may take of this machine.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Sandbox {
+    /// Bytes that the host keeps for all guests together, 64 MiB at least. Beyond it calls are refused as busy. One shard
+    /// gets half of it. Without it: half of the machine's memory, or of the control group's if that is less.
+    pub max_bytes: Option<usize>,
+}
+
+/// Less would not hold the largest guest of a small installation.
+const LEAST_MEMORY: usize = 64 << 20;
+/// Where the machine does not tell how much memory it has.
+const MEMORY_OF_UNKNOWN: usize = 2 << 30;
+
+impl Sandbox {
+    /// The bytes of all guests together.
+    pub fn memory(&self) -> usize {
+        self.max_bytes.unwrap_or_else(|| machine_memory().map_or(MEMORY_OF_UNKNOWN, |all| (all / 2).max(LEAST_MEMORY)))
+    }
+}
+
+/// Bytes of memory of this machine, or of the control group if that has less (cgroup v2, `memory.max`).
+fn machine_memory() -> Option<usize> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: usize = total.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    let all = kilobytes.checked_mul(1024)?;
+    let group = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse().ok());
+    Some(group.map_or(all, |group: usize| group.min(all)))
+}
+
 /// The stand-ins for the real systems.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -218,6 +251,7 @@ struct File {
     audit: Audit,
     results: ResultPolicy,
     reports: Reports,
+    sandbox: Sandbox,
     review: Review,
     http: Http,
     network: Network,
@@ -271,6 +305,8 @@ pub enum SettingsError {
     ExtraCa { file: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("network.resolve: {0:?} is not a host name")]
     Resolve(String),
+    #[error("sandbox.max-bytes is {found}: expected {LEAST_MEMORY} (64 MiB) or more")]
+    Sandbox { found: usize },
 }
 
 impl Settings {
@@ -298,6 +334,9 @@ impl Settings {
         } else {
             flags.shards
         };
+        if let Some(found) = read.sandbox.max_bytes.filter(|bytes| *bytes < LEAST_MEMORY) {
+            return Err(SettingsError::Sandbox { found });
+        }
         let ledger = flags.ledger.or_else(|| variable("AUDIT_LOG_FILE").map(PathBuf::from).map(from_base));
         let reports = variable("REPORT_OUTPUT_DIR").map_or(read.reports.folder, PathBuf::from);
         let or_default = |path: Option<PathBuf>, default: &str| from_base(path.unwrap_or_else(|| default.into()));
@@ -317,6 +356,7 @@ impl Settings {
             results: read.results,
             ledger: ledger.unwrap_or_else(|| or_default(read.ledger, "logs/nexus_audit.jsonl")),
             reports: Reports { folder: from_base(reports), ..read.reports },
+            sandbox: read.sandbox,
             review,
             http,
             network,

@@ -19,7 +19,7 @@ use crate::names::SettingName;
 use crate::policy::{Artifacts, Directories, Grants, Peers};
 use crate::redact::{Pseudonyms, Scrubber, rule_pack};
 use crate::refusal::story;
-use crate::router::{LeftOut, Router, folder_name};
+use crate::router::{LeftOut, Rooms, Router, folder_name};
 use crate::secrets::{SecretValue, Vault};
 use crate::shard::{Cache, Engine, Shard, engine};
 use crate::wire::{Mock, Network, NetworkOptions, Wire};
@@ -31,6 +31,8 @@ pub(super) struct Ground {
     clock: Clock,
     persons: Pseudonyms,
     engine: Engine,
+    /// Room for calls: what is taken stays taken over a reload.
+    rooms: Arc<Rooms>,
     cache: Option<Cache>,
     /// Shards serve without approval.
     dev: bool,
@@ -53,8 +55,11 @@ pub(super) async fn host(settings: Settings, dev: bool) -> Result<(Ground, Arc<H
     let (wire, clock) = wire(&settings)?;
     let looked = look(&settings)?;
     let door = Arc::new(door(ledger, wire, &looked).keeping(settings.reports.store()));
+    let engine = engine(settings.sandbox.memory())
+        .map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
     let ground = Ground {
-        engine: engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?,
+        rooms: Rooms::new(engine.memory().clone()),
+        engine,
         cache: cache(&settings),
         settings: Arc::new(settings),
         door,
@@ -81,7 +86,8 @@ pub(super) async fn every_shard(settings: &Settings) -> Result<(Vec<Shard>, Vec<
     let network = Network::new(NetworkOptions::default()).map_err(|error| Exit::settings(&error))?;
     let looked = look(settings)?;
     let door = Arc::new(door(ledger.map_err(|error| failed(&error))?, Wire::Network(network), &looked));
-    let engine = engine().map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
+    let engine = engine(settings.sandbox.memory())
+        .map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
     Ok(load(looked, &engine, cache(settings).as_ref(), &door).await)
 }
 
@@ -171,7 +177,7 @@ impl Ground {
                 shards.push(shard.clone());
             }
         }
-        let router = Router::new(shards, left_out);
+        let router = Router::new(shards, left_out, self.rooms.clone());
         let host = Host::new(router, self.door.clone(), self.clock)
             .of_persons(Some(self.persons.clone()), self.settings.results.clone())
             .standing(Standing { lock: approved.digest, dev: self.dev });

@@ -1,7 +1,7 @@
 //! On whose behalf something leaves, and what that call has used so far.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Neighbours;
+use super::{MemoryAccount, Neighbours};
 use crate::audit::{EventId, Subject};
 use crate::names::{CredentialName, ShardName, ToolName};
 use crate::policy::{Artifacts, Directories, Grants, Pace, Peers};
@@ -83,7 +83,8 @@ pub struct Caller {
     spent: AtomicU32,
     spent_on_peers: AtomicU32,
     spent_on_artifacts: AtomicU32,
-    memory: AtomicUsize,
+    /// What this call makes the host keep.
+    pub memory: Arc<MemoryAccount>,
     pub(super) log_lines: AtomicU32,
     crossings: Mutex<Vec<Crossed>>,
 }
@@ -176,6 +177,7 @@ impl Caller {
             neighbours: None,
             spent_on_peers: AtomicU32::new(0),
             spent_on_artifacts: AtomicU32::new(0),
+            memory: MemoryAccount::new(rights.limits.memory),
             rights,
             tool: None,
             call: None,
@@ -184,7 +186,6 @@ impl Caller {
             cancelled,
             progress: None,
             spent: AtomicU32::new(0),
-            memory: AtomicUsize::new(0),
             log_lines: AtomicU32::new(0),
             crossings: Mutex::default(),
         }
@@ -194,6 +195,12 @@ impl Caller {
     #[must_use]
     pub fn among(self, neighbours: Arc<dyn Neighbours>) -> Self {
         Self { neighbours: Some(neighbours), ..self }
+    }
+
+    /// What the call makes the host keep counts in this account, too.
+    #[must_use]
+    pub fn within(self, memory: &Arc<MemoryAccount>) -> Self {
+        Self { memory: memory.within(self.rights.limits.memory), ..self }
     }
 
     pub(super) fn neighbours(&self) -> Option<&dyn Neighbours> {
@@ -242,16 +249,6 @@ impl Caller {
         let most = if self.tool.is_some() { most } else { 0 };
         let more = |spent| (spent < most).then(|| spent + 1);
         Ok(spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok())
-    }
-
-    /// The guest has ended and had so many bytes of memory.
-    pub(crate) fn used_memory(&self, bytes: usize) {
-        self.memory.fetch_max(bytes, Ordering::Relaxed);
-    }
-
-    /// The most memory that the guest had, in bytes; 0 until it has ended.
-    pub fn memory(&self) -> usize {
-        self.memory.load(Ordering::Relaxed)
     }
 
     pub(super) fn crossed(&self, crossed: Crossed) {

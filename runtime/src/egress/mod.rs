@@ -13,6 +13,7 @@
 mod artifact;
 mod caller;
 mod directory;
+mod memory;
 mod pace;
 mod peer;
 mod record;
@@ -27,6 +28,7 @@ mod tests;
 pub use artifact::Found;
 pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
 pub use directory::OpenSearch;
+pub use memory::{Held, MemoryAccount};
 pub use peer::{Answering, Neighbours, PeerAnswer, PeerFault};
 use record::Plan;
 pub use talk::Level;

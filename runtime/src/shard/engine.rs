@@ -1,10 +1,13 @@
 //! One engine for all shards: its limits, its pool of instances, and the clock that makes guest code yield.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use crate::egress::Limits;
+use super::threads::Threads;
+use crate::egress::{Limits, MemoryAccount};
 
 /// How often guest code is interrupted so that it yields its worker thread. A tenth of the smallest sensible CPU limit.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -12,8 +15,16 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Calls in flight, all shards together. The router admits no more, so the pool is never the one to say no.
 pub const MAX_CALLS: u32 = 256;
 
-/// Core modules in one component: an interpreter's component has a dozen with its adapters.
+/// Instances at once: calls, and what lists tools or answers for prompts and documents beside them.
+const MAX_INSTANCES: u32 = MAX_CALLS + 32;
+
+/// What one component may have. The pool has as much for every instance, so that no component, however greedy, takes
+/// what another was admitted for. Core modules: an interpreter's component has a dozen with its adapters.
 const MAX_CORE_INSTANCES: u32 = 32;
+const MAX_MEMORIES: u32 = 4;
+const MAX_TABLES: u32 = 16;
+/// Bytes that the engine itself keeps for one core instance: its globals, functions and segments.
+const MAX_CORE_INSTANCE_BYTES: usize = 256 << 10;
 const MAX_TABLE_ELEMENTS: usize = 64 << 10;
 /// Guest stack. Host functions run on the rest of the fibre's stack.
 const WASM_STACK: usize = 512 << 10;
@@ -22,11 +33,34 @@ const FIBRE_STACK: usize = 2 << 20;
 /// them back and to fault them in again; `docs/benchmarks.md` has the figures.
 const KEEP_RESIDENT: usize = 2 << 20;
 
-/// Makes the engine and starts its ticker, which ends when the engine is dropped.
-pub fn engine() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(&config())?;
-    tick(engine.weak())?;
-    Ok(engine)
+/// Where guests run: the WebAssembly engine, the threads that they compute on, and the memory of all of them together.
+#[derive(Clone)]
+pub struct Engine {
+    wasm: wasmtime::Engine,
+    pub(super) threads: Arc<Threads>,
+    memory: Arc<MemoryAccount>,
+}
+
+impl Engine {
+    /// What all guests together may have the host keep, in bytes.
+    pub fn memory(&self) -> &Arc<MemoryAccount> {
+        &self.memory
+    }
+}
+
+impl Deref for Engine {
+    type Target = wasmtime::Engine;
+
+    fn deref(&self) -> &wasmtime::Engine {
+        &self.wasm
+    }
+}
+
+/// Makes the engine and starts its ticker, which ends when the engine is dropped. `memory` bounds all guests together.
+pub fn engine(memory: usize) -> wasmtime::Result<Engine> {
+    let wasm = wasmtime::Engine::new(&config())?;
+    tick(wasm.weak())?;
+    Ok(Engine { wasm, threads: Arc::default(), memory: MemoryAccount::new(memory) })
 }
 
 fn config() -> Config {
@@ -44,17 +78,17 @@ fn config() -> Config {
 
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(MAX_CALLS);
-    pool.total_stacks(MAX_CALLS);
-    pool.total_core_instances(MAX_CALLS * 8);
-    pool.total_memories(MAX_CALLS * 2);
-    pool.total_tables(MAX_CALLS * 4);
+    pool.total_component_instances(MAX_INSTANCES);
+    pool.total_stacks(MAX_INSTANCES);
+    pool.total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES);
+    pool.total_memories(MAX_INSTANCES * MAX_MEMORIES);
+    pool.total_tables(MAX_INSTANCES * MAX_TABLES);
     pool.max_core_instances_per_component(MAX_CORE_INSTANCES);
-    pool.max_memories_per_component(4);
-    pool.max_tables_per_component(16);
+    pool.max_memories_per_component(MAX_MEMORIES);
+    pool.max_tables_per_component(MAX_TABLES);
     pool.max_memories_per_module(1);
     pool.max_tables_per_module(4);
-    pool.max_core_instance_size(1 << 20);
+    pool.max_core_instance_size(MAX_CORE_INSTANCE_BYTES);
     pool.max_component_instance_size(1 << 20);
     pool.table_elements(MAX_TABLE_ELEMENTS);
     pool.max_memory_size(Limits::MAX_MEMORY);

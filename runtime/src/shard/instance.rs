@@ -1,25 +1,35 @@
 //! One call, one fresh instance: what it may use, what it used, and how it ended.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::engine::TICK;
 use super::imports::{self, Exports, Guest, GuestPre, GuestStdio, Hooks};
+use super::threads::{self, NoThread, Threads};
 use super::{CallContext, LoadError, Offer};
-use crate::egress::{Caller, Door, Level};
+use crate::egress::{Caller, Door, Held, Level};
 use crate::names::ToolName;
 use crate::tool::{Body, Message, Outcome, PromptError, ToolError};
 
-/// Resources a guest may hold at once: bodies, streams, pollables.
+/// Resources a guest may hold at once: bodies, streams, pollables. No more than its memory pays for.
 const MAX_RESOURCES: usize = 1024;
+const MIN_RESOURCES: usize = 64;
+/// What the host keeps at most for one resource: two chunks of a body, or the fields and the target of a request.
+const RESOURCE_BYTES: usize = 64 << 10;
 /// What a guest may hand to one host call, lists and strings together. Above the largest body and the largest result.
+/// Names of one string many times over count each time, so that a small guest does not become a large list.
 const MAX_HOST_CALL_BYTES: usize = 64 << 20;
-const MAX_FIELDS_BYTES: usize = 32 << 10;
+const MAX_FIELDS_BYTES: usize = 16 << 10;
+/// CPU time after which a guest's thread stands behind those of younger calls.
+const LONG: Duration = Duration::from_millis(100);
 const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
 /// Why a guest did not come to its own end. It harmed this call and nothing else.
@@ -37,6 +47,8 @@ pub enum Failure {
     Trap(#[source] wasmtime::Error),
     #[error("the call was cancelled")]
     Cancelled,
+    #[error("the host has no room for what the shard asked it to keep")]
+    Crowded,
 }
 
 impl Failure {
@@ -48,6 +60,7 @@ impl Failure {
             Self::Stack => "stack",
             Self::Trap(_) => "trap",
             Self::Cancelled => "cancelled",
+            Self::Crowded => "busy",
         }
     }
 }
@@ -77,32 +90,16 @@ impl WasiHttpView for State {
     }
 }
 
-/// All linear memories and tables of an instance together, against the manifest's limit.
-struct Memory {
-    limit: usize,
-    used: usize,
-    refused: bool,
-}
+/// All linear memories and tables of an instance, counted against the call's account for as long as it lives.
+struct Memory(Held);
 
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current)))
+        Ok(self.0.grow(desired.saturating_sub(current)))
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>())))
-    }
-}
-
-impl Memory {
-    fn grow(&mut self, more: usize) -> bool {
-        let fits = self.used.saturating_add(more) <= self.limit;
-        if fits {
-            self.used += more;
-        } else {
-            self.refused = true;
-        }
-        fits
+        Ok(self.0.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>())))
     }
 }
 
@@ -126,7 +123,12 @@ impl HostWallClock for MockClock {
     }
 }
 
-fn store(pre: &GuestPre<State>, door: &Arc<Door>, caller: &Arc<Caller>) -> Store<State> {
+fn store(
+    pre: &GuestPre<State>,
+    door: &Arc<Door>,
+    caller: &Arc<Caller>,
+    meter: &Arc<Meter>,
+) -> Result<Store<State>, Failure> {
     let stdout = GuestStdio::new(door, caller, Level::Info);
     let stderr = GuestStdio::new(door, caller, Level::Warn);
     let mut wasi = WasiCtx::builder();
@@ -138,8 +140,8 @@ fn store(pre: &GuestPre<State>, door: &Arc<Door>, caller: &Arc<Caller>) -> Store
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(MAX_FIELDS_BYTES);
     let mut table = ResourceTable::new();
-    table.set_max_capacity(MAX_RESOURCES);
     let limits = &caller.rights.limits;
+    table.set_max_capacity((limits.memory / RESOURCE_BYTES).clamp(MIN_RESOURCES, MAX_RESOURCES));
     let state = State {
         door: door.clone(),
         caller: caller.clone(),
@@ -149,122 +151,202 @@ fn store(pre: &GuestPre<State>, door: &Arc<Door>, caller: &Arc<Caller>) -> Store
         hooks: Hooks { door: door.clone(), caller: caller.clone() },
         stdout,
         stderr,
-        memory: Memory { limit: limits.memory, used: 0, refused: false },
+        memory: Memory(caller.memory.hold(0).ok_or(Failure::Crowded)?),
     };
     let mut store = Store::new(pre.engine(), state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(MAX_HOST_CALL_BYTES);
-    meter(&mut store, limits.cpu);
-    store
-}
-
-/// Makes guest code yield at every tick and end when its CPU time is spent. A tick's worth is charged at most per
-/// interruption: time that passed while the guest waited for the host is not the guest's.
-fn meter(store: &mut Store<State>, budget: Duration) {
-    let mut spent = Duration::ZERO;
-    let mut last = Instant::now();
+    let meter = meter.clone();
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        let now = Instant::now();
-        spent += now.duration_since(last).min(TICK);
-        last = now;
-        if spent > budget { Err(CpuSpent.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+        let spent = meter.spent();
+        if spent > LONG {
+            threads::step_back();
+        }
+        if spent > meter.budget { Err(CpuSpent.into()) } else { Ok(UpdateDeadline::Yield(1)) }
     });
+    Ok(store)
 }
 
-/// Runs a tool in a fresh instance and drops the instance.
-pub(super) async fn call(
-    pre: &GuestPre<State>,
-    door: &Arc<Door>,
-    caller: &Arc<Caller>,
-    tool: &ToolName,
-    arguments: &String,
-    context: CallContext,
-) -> Result<Result<Outcome, ToolError>, Failure> {
-    run(pre, door, caller, async |store| {
-        let guest = pre.instantiate_async(&mut *store).await?;
-        imports::call_tool(store, &guest, tool, arguments, context).await
-    })
-    .await
+/// The CPU time of a call, as the clock of its thread has it: guest code, and what the host does for it meanwhile. A bulk
+/// memory instruction is not interrupted, but charged for all it took.
+struct Meter {
+    budget: Duration,
+    /// Nanoseconds of the polls that are over.
+    spent: AtomicU64,
+    /// What the thread's clock said when the poll that runs began.
+    since: AtomicU64,
 }
 
-/// What a component offers, from a fresh instance.
-pub(super) async fn list(
-    pre: &GuestPre<State>,
-    exports: &Exports,
-    door: &Arc<Door>,
-    caller: &Arc<Caller>,
-) -> Result<Result<Offer, LoadError>, Failure> {
-    run(pre, door, caller, async |store| {
-        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
-        let guest = Guest::new(&mut *store, &instance)?;
-        let tools = imports::list_tools(store, &guest).await?;
-        let documents = exports.list(store, &instance).await?;
-        Ok(tools.map_err(LoadError::from).and_then(|tools| {
-            let (prompts, documents) = documents?;
-            Ok(Offer { tools, prompts, documents })
-        }))
-    })
-    .await
+impl Meter {
+    fn new(budget: Duration) -> Arc<Self> {
+        Arc::new(Self { budget, spent: AtomicU64::new(0), since: AtomicU64::new(thread_time()) })
+    }
+
+    fn begin(&self) {
+        self.since.store(thread_time(), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        let poll = thread_time().saturating_sub(self.since.swap(thread_time(), Ordering::Relaxed));
+        self.spent.fetch_add(poll, Ordering::Relaxed);
+    }
+
+    /// While a poll runs.
+    fn spent(&self) -> Duration {
+        let poll = thread_time().saturating_sub(self.since.load(Ordering::Relaxed));
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(poll))
+    }
+
+    /// Polls on this thread until the guest has ended or has spent its time.
+    async fn over<T>(&self, guest: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+        let mut guest = std::pin::pin!(guest);
+        std::future::poll_fn(|context| {
+            self.begin();
+            let polled = guest.as_mut().poll(context);
+            self.end();
+            // What the host did may have taken the rest without any guest code to interrupt.
+            let is_over = Duration::from_nanos(self.spent.load(Ordering::Relaxed)) > self.budget;
+            if polled.is_pending() && is_over { Poll::Ready(Err(CpuSpent.into())) } else { polled }
+        })
+        .await
+    }
 }
 
-pub(super) async fn get_prompt(
-    pre: &GuestPre<State>,
-    exports: &Exports,
-    door: &Arc<Door>,
-    caller: &Arc<Caller>,
-    name: &str,
-    arguments: &[(String, String)],
-) -> Result<Result<Vec<Message>, PromptError>, Failure> {
-    run(pre, door, caller, async |store| {
-        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
-        exports.get_prompt(store, &instance, name, arguments).await
-    })
-    .await
+/// Nanoseconds of CPU time that this thread has had (`CLOCK_THREAD_CPUTIME_ID`).
+fn thread_time() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let time = Duration::try_from(time).unwrap_or(Duration::MAX);
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-pub(super) async fn read_document(
-    pre: &GuestPre<State>,
-    exports: &Exports,
-    door: &Arc<Door>,
-    caller: &Arc<Caller>,
-    uri: &str,
-) -> Result<Option<Body>, Failure> {
-    run(pre, door, caller, async |store| {
-        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
-        exports.read_resource(store, &instance, uri).await
-    })
-    .await
+/// One loaded component, as calls need it.
+#[derive(Clone)]
+pub(super) struct Ready {
+    pub pre: GuestPre<State>,
+    pub exports: Exports,
+    pub threads: Arc<Threads>,
+}
+
+impl Ready {
+    /// Runs a tool in a fresh instance and drops the instance.
+    pub(super) async fn call(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+        tool: &ToolName,
+        arguments: String,
+        context: CallContext,
+    ) -> Result<Result<Outcome, ToolError>, Failure> {
+        let (pre, tool) = (self.pre.clone(), tool.clone());
+        self.run(door, caller, async move |store| {
+            let guest = pre.instantiate_async(&mut *store).await?;
+            imports::call_tool(store, &guest, &tool, &arguments, context).await
+        })
+        .await
+    }
+
+    /// What a component offers, from a fresh instance.
+    pub(super) async fn list(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+    ) -> Result<Result<Offer, LoadError>, Failure> {
+        let Self { pre, exports, .. } = self.clone();
+        self.run(door, caller, async move |store| {
+            let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+            let guest = Guest::new(&mut *store, &instance)?;
+            let tools = imports::list_tools(store, &guest).await?;
+            let documents = exports.list(store, &instance).await?;
+            Ok(tools.map_err(LoadError::from).and_then(|tools| {
+                let (prompts, documents) = documents?;
+                Ok(Offer { tools, prompts, documents })
+            }))
+        })
+        .await
+    }
+
+    pub(super) async fn get_prompt(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+        name: &str,
+        arguments: &[(String, String)],
+    ) -> Result<Result<Vec<Message>, PromptError>, Failure> {
+        let Self { pre, exports, .. } = self.clone();
+        let (name, arguments) = (name.to_owned(), arguments.to_owned());
+        self.run(door, caller, async move |store| {
+            let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+            exports.get_prompt(store, &instance, &name, &arguments).await
+        })
+        .await
+    }
+
+    pub(super) async fn read_document(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+        uri: &str,
+    ) -> Result<Option<Body>, Failure> {
+        let Self { pre, exports, .. } = self.clone();
+        let uri = uri.to_owned();
+        self.run(door, caller, async move |store| {
+            let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+            exports.read_resource(store, &instance, &uri).await
+        })
+        .await
+    }
+
+    /// Runs it on a thread for guests, and waits until nothing of it is left there. Dropping the answer ends the guest.
+    async fn run<T: Send + 'static>(
+        &self,
+        door: &Arc<Door>,
+        caller: &Arc<Caller>,
+        guest: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let left = CancellationToken::new();
+        let _leaving = left.clone().drop_guard();
+        let (pre, door, caller) = (self.pre.clone(), door.clone(), caller.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let work = move || runtime.block_on(alone(&pre, &door, &caller, left, guest));
+        self.threads.run(work).await.unwrap_or_else(|error| match error {
+            NoThread::Full | NoThread::Start(_) => Err(Failure::Crowded),
+            NoThread::Ended => Err(Failure::Trap(wasmtime::Error::new(error))),
+        })
+    }
 }
 
 /// The wall clock and the client's cancellation go round everything, host calls included: epochs do not fire while a
 /// guest waits for the host.
-async fn run<T>(
+async fn alone<T>(
     pre: &GuestPre<State>,
     door: &Arc<Door>,
     caller: &Arc<Caller>,
+    left: CancellationToken,
     guest: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> Result<T, Failure> {
-    let mut store = store(pre, door, caller);
+    let meter = Meter::new(caller.rights.limits.cpu);
+    let mut store = store(pre, door, caller, &meter)?;
     let ended = tokio::select! {
         biased;
         () = caller.cancelled.cancelled() => Err(Failure::Cancelled),
+        () = left.cancelled() => Err(Failure::Cancelled),
         () = tokio::time::sleep_until(caller.deadline) => Err(Failure::Deadline),
-        ended = guest(&mut store) => ended.map_err(|error| failure(error, &store.data().memory)),
+        ended = meter.over(guest(&mut store)) => ended.map_err(|error| failure(error, caller)),
     };
     store.data().stdout.flush();
     store.data().stderr.flush();
-    caller.used_memory(store.data().memory.used);
     ended
 }
 
-fn failure(error: wasmtime::Error, memory: &Memory) -> Failure {
+fn failure(error: wasmtime::Error, caller: &Caller) -> Failure {
     if error.is::<CpuSpent>() {
         return Failure::Cpu;
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => Failure::Stack,
-        _ if memory.refused => Failure::Memory,
+        _ if caller.memory.refused() => Failure::Memory,
+        _ if caller.memory.was_crowded() => Failure::Crowded,
         _ => Failure::Trap(error),
     }
 }

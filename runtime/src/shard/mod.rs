@@ -10,6 +10,7 @@ mod engine;
 mod import;
 mod imports;
 mod instance;
+mod threads;
 
 use std::fmt;
 use std::fs;
@@ -17,12 +18,11 @@ use std::io;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-pub use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::tool::{Body, Document, Message, Outcome, Prompt, PromptError, Resumed, Tool, ToolError};
 pub use cache::{Cache, Origin};
-pub use engine::{MAX_CALLS, engine};
+pub use engine::{Engine, MAX_CALLS, engine};
 pub use import::{BadImport, BadImports};
 pub use instance::Failure;
 
@@ -133,8 +133,7 @@ pub struct Shard {
     /// Sorted by URI.
     pub documents: Vec<Document>,
     pub origin: Origin,
-    pre: imports::GuestPre<instance::State>,
-    exports: imports::Exports,
+    ready: instance::Ready,
 }
 
 impl Shard {
@@ -161,8 +160,9 @@ impl Shard {
         let exports = imports::Exports::find(pre.instance_pre(), manifest.prompts, manifest.resources)
             .map_err(BadDocument::Missing)?;
         let rights = Arc::new(rights(&manifest));
-        let nobody = Arc::new(Caller::nobody(rights.clone()));
-        let offer = instance::list(&pre, &exports, door, &nobody).await.map_err(LoadError::List)??;
+        let nobody = Arc::new(Caller::nobody(rights.clone()).within(engine.memory()));
+        let ready = instance::Ready { pre, exports, threads: engine.threads.clone() };
+        let offer = ready.list(door, &nobody).await.map_err(LoadError::List)??;
         let tools = checked(offer.tools, &manifest)?;
         let (prompts, documents) = checked_documents(offer.prompts, offer.documents, &manifest)?;
         let read = lock::Component {
@@ -173,7 +173,7 @@ impl Shard {
             documents: &documents,
         };
         let authority = Authority::of(&manifest, &read);
-        Ok(Self { rights, manifest, digest, authority, imports, tools, prompts, documents, origin, pre, exports })
+        Ok(Self { rights, manifest, digest, authority, imports, tools, prompts, documents, origin, ready })
     }
 
     pub async fn get_prompt(
@@ -183,7 +183,7 @@ impl Shard {
         name: &ToolName,
         arguments: &[(String, String)],
     ) -> Result<Result<Vec<Message>, PromptError>, Failure> {
-        instance::get_prompt(&self.pre, &self.exports, door, caller, name.as_str(), arguments).await
+        self.ready.get_prompt(door, caller, name.as_str(), arguments).await
     }
 
     pub async fn read_document(
@@ -192,7 +192,7 @@ impl Shard {
         caller: &Arc<Caller>,
         uri: &str,
     ) -> Result<Option<Body>, Failure> {
-        instance::read_document(&self.pre, &self.exports, door, caller, uri).await
+        self.ready.read_document(door, caller, uri).await
     }
 
     pub async fn call(
@@ -200,10 +200,10 @@ impl Shard {
         door: &Arc<Door>,
         caller: &Arc<Caller>,
         tool: &ToolName,
-        arguments: &String,
+        arguments: String,
         context: CallContext,
     ) -> Result<Result<Outcome, ToolError>, Failure> {
-        instance::call(&self.pre, door, caller, tool, arguments, context).await
+        self.ready.call(door, caller, tool, arguments, context).await
     }
 }
 

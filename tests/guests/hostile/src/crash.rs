@@ -38,6 +38,36 @@ pub(crate) fn eat_memory() -> Result<Output, ToolError> {
     }
 }
 
+#[arguments]
+pub(crate) struct Hold {
+    /// How much, in MiB.
+    #[field(range = 1..=500, default = 8)]
+    mib: usize,
+    /// How long, in milliseconds; it computes all the while.
+    #[field(range = 0..=600_000, default = 0)]
+    ms: u64,
+}
+
+/// Takes so much memory, writes to it, and keeps it for a while.
+#[tool(name = "hostile_hold", title = "Hold memory", category = read)]
+pub(crate) fn hold(arguments: Hold, call: &Call) -> Result<Output, ToolError> {
+    let held = black_box(vec![0xAAu8; arguments.mib << 20]);
+    let until = call.now() + Duration::from_millis(arguments.ms);
+    while call.now() < until {}
+    Ok(Output::text(format!("held {}", black_box(&held).len())))
+}
+
+/// Fills the same memory for ever, by instructions that nothing interrupts.
+#[tool(name = "hostile_fill", title = "Fill memory", category = read)]
+pub(crate) fn fill(arguments: Hold) -> Result<Output, ToolError> {
+    let mut filled = vec![0u8; arguments.mib << 20];
+    let mut with = 0u8;
+    loop {
+        black_box(&mut filled).fill(black_box(with));
+        with = with.wrapping_add(1);
+    }
+}
+
 /// Calls itself until the stack is used up.
 #[tool(name = "hostile_recurse", title = "Recurse", category = read)]
 pub(crate) fn recurse() -> Result<Output, ToolError> {

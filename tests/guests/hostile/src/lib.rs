@@ -7,7 +7,7 @@ mod reach;
 mod directory;
 
 use carry::{echo, error, log, progress};
-use crash::{eat_memory, endless_loop, panic, recurse, sleep, trap};
+use crash::{eat_memory, endless_loop, fill, hold, panic, recurse, sleep, trap};
 use directory::search;
 use lie::{bad_json, bad_schema, output};
 use reach::{fetch, flood};
@@ -15,6 +15,6 @@ use reach::{fetch, flood};
 nexus_shard::shard! {
     tools: [
         fetch, flood, endless_loop, sleep, eat_memory, recurse, trap, panic, output, bad_json, bad_schema, echo, error, log,
-        progress, search,
+        progress, search, hold, fill,
     ],
 }

@@ -47,6 +47,41 @@ pub(crate) fn fetch(arguments: Fetch) -> Result<Output<Fetched>, ToolError> {
     Ok(Output::new(fetched))
 }
 
+#[arguments]
+pub(crate) struct Hoard {
+    /// How many requests to begin.
+    #[field(range = 1..=100_000, default = 1)]
+    count: u32,
+    /// Bytes to write into the body of each.
+    #[field(range = 0..=16_777_216, default = 0)]
+    bytes: u32,
+}
+
+/// Begins requests, writes into their bodies, and neither sends nor drops any.
+#[tool(name = "standard_hoard", title = "Hoard", category = read)]
+pub(crate) fn hoard(arguments: Hoard) -> Result<Output, ToolError> {
+    let chunk = vec![0xAA; 1 << 14];
+    let mut kept = Vec::new();
+    for _ in 0..arguments.count {
+        let request = OutgoingRequest::new(Fields::new());
+        let body = request.body().map_err(|()| ToolError::internal("body"))?;
+        let stream = body.write().map_err(|()| ToolError::internal("stream"))?;
+        let mut left = arguments.bytes as usize;
+        while left > 0 {
+            let room = stream.check_write().map_err(|_| ToolError::internal("closed"))?;
+            let now = left.min(chunk.len()).min(usize::try_from(room).unwrap_or(usize::MAX));
+            if now == 0 {
+                break;
+            }
+            stream.write(chunk.get(..now).unwrap_or_default()).map_err(|_| ToolError::internal("write"))?;
+            left -= now;
+        }
+        // A stream goes before its body, and that before its request, when they are dropped at the end.
+        kept.push((stream, body, request));
+    }
+    Ok(Output::text(format!("hoarded {}", kept.len())))
+}
+
 fn send(asked: Fetch) -> Result<(u16, String), String> {
     let fields = Fields::new();
     for Header { name, value } in asked.headers {

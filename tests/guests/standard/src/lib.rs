@@ -5,10 +5,10 @@ mod http;
 mod machine;
 mod stdio;
 
-use http::fetch;
+use http::{fetch, hoard};
 use machine::look;
 use stdio::print;
 
 nexus_shard::shard! {
-    tools: [fetch, look, print],
+    tools: [fetch, hoard, look, print],
 }
