@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::ManifestError;
-use super::raw::{Reader, Span};
+use super::raw::{Reader, Sizes, Span};
 use crate::names::{CredentialName, DirectoryName, SettingName, ToolName};
 use crate::outbound::{Attribute, Dn, Host, Scope, is_oid};
 use crate::policy::{DirectoryGrant, LdapServer, Tls};
@@ -58,6 +58,28 @@ pub(super) struct DirectoryTable {
     /// How often a page may be asked for, such as `5/s`.
     #[schemars(with = "Option<String>")]
     rate: Option<Spanned<String>>,
+}
+
+impl DirectoryTable {
+    pub(super) fn sizes(&self) -> Sizes {
+        let optional =
+            |list: &Option<Spanned<Vec<Spanned<String>>>>| list.as_ref().map_or(0, |list| list.get_ref().len());
+        let tools = self.tools.as_ref().map_or(1, |tools| tools.get_ref().len());
+        let (bases, scopes) = (self.bases.get_ref().len(), self.scopes.get_ref().len());
+        let lists = [
+            bases,
+            scopes,
+            tools,
+            self.attributes.get_ref().len(),
+            optional(&self.filter_attributes),
+            optional(&self.rules),
+        ];
+        Sizes {
+            span: self.host.span(),
+            longest: lists.into_iter().max().unwrap_or(0),
+            pieces: bases.saturating_mul(scopes).saturating_mul(tools),
+        }
+    }
 }
 
 /// Entries of a search, where the manifest does not say.

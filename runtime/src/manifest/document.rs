@@ -1,18 +1,18 @@
 //! The GraphQL documents that a grant lists: files beside the manifest, each one query with its fragments.
 
-use std::fs;
 use std::path::Path;
 
 use apollo_parser::Parser;
 use apollo_parser::cst::{CstNode, Definition, OperationDefinition};
 
 use super::ManifestError;
+use super::file::{self, FileError};
 use crate::policy::Document;
 
 /// Documents of one grant.
 pub(super) const MAX: usize = 32;
 /// Bytes of a document.
-const MAX_BYTES: usize = 64 << 10;
+const MAX_BYTES: u64 = 64 << 10;
 /// Selections and values within one another.
 const MAX_DEPTH: usize = 100;
 
@@ -36,7 +36,7 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Document, BadDocument> {
         ));
     }
     let file = folder.join(name);
-    let text = load(&file).map_err(|problem| bad(&problem))?;
+    let text = load(folder, name).map_err(|problem| bad(&problem))?;
     match check(&text) {
         Ok(()) => Ok(Document::new(name, &text)),
         Err((at, problem)) => {
@@ -53,14 +53,13 @@ fn is_below(name: &str) -> bool {
     name.ends_with(".graphql") && name.split('/').all(segment)
 }
 
-#[expect(clippy::disallowed_methods, reason = "documents are a part of the manifest, which is read here")]
-fn load(file: &Path) -> Result<String, String> {
-    // Asked first, so that nothing waits for a pipe and nothing large is read.
-    let found = fs::metadata(file).map_err(|error| error.to_string())?;
-    if !found.is_file() || found.len() > MAX_BYTES as u64 {
-        return Err(format!("expected a file of at most {} KiB", MAX_BYTES >> 10));
-    }
-    let bytes = fs::read(file).map_err(|error| error.to_string())?;
+fn load(folder: &Path, name: &str) -> Result<String, String> {
+    let bytes = file::read(folder, Path::new(name), MAX_BYTES).map_err(|error| match error {
+        FileError::Irregular(_) | FileError::TooLarge(_) => {
+            format!("expected a file of at most {} KiB", MAX_BYTES >> 10)
+        }
+        FileError::Outside | FileError::Io(_) => error.to_string(),
+    })?;
     String::from_utf8(bytes).map_err(|_| "expected UTF-8".to_owned())
 }
 

@@ -7,6 +7,7 @@
 mod credential;
 mod directory;
 mod document;
+pub(crate) mod file;
 mod neighbours;
 mod raw;
 #[cfg(test)]
@@ -17,13 +18,16 @@ pub use neighbours::Probe;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use crate::audit::Digest;
 use crate::egress::Limits;
 use crate::names::{CredentialName, SettingName, ShardName};
 use crate::policy::{ArtifactGrant, DirectoryGrant, EgressGrant, Pace, PeerGrant};
 use crate::secrets::CredentialKind;
+pub use file::FileError;
+
+/// Bytes of a manifest.
+const MAX_BYTES: u64 = 256 << 10;
 
 /// One manifest, resolved.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ pub struct Manifest {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     #[error("{} cannot be read", file.display())]
-    Read { file: PathBuf, source: io::Error },
+    Read { file: PathBuf, source: FileError },
     /// `problem` says what was found and what is accepted.
     #[error("{}:{line}: {problem}", file.display())]
     Bad { file: PathBuf, line: usize, problem: String },
@@ -84,7 +88,6 @@ pub fn schema() -> schemars::Schema {
 
 impl Manifest {
     /// The shard's name, if the file says one, and nothing else of it: a shard that is switched off needs no settings.
-    #[expect(clippy::disallowed_methods, reason = "manifests are read here")]
     pub fn name(file: &Path) -> Option<ShardName> {
         #[derive(serde::Deserialize)]
         struct File {
@@ -94,12 +97,11 @@ impl Manifest {
         struct Shard {
             name: ShardName,
         }
-        toml::from_str::<File>(&fs::read_to_string(file).ok()?).ok().map(|file| file.shard.name)
+        toml::from_str::<File>(&text(file).ok()?).ok().map(|file| file.shard.name)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "manifests are read here")]
     pub fn read(file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
-        let text = fs::read_to_string(file).map_err(|source| ManifestError::Read { file: file.to_owned(), source })?;
+        let text = text(file).map_err(|source| ManifestError::Read { file: file.to_owned(), source })?;
         Self::parse(&text, file, values)
     }
 
@@ -108,4 +110,10 @@ impl Manifest {
     pub fn parse(text: &str, file: &Path, values: &dyn Values) -> Result<Self, ManifestError> {
         raw::Reader::new(text, file, values).read()
     }
+}
+
+fn text(file: &Path) -> Result<String, FileError> {
+    let (folder, name) = (file.parent().unwrap_or(Path::new("")), file.file_name().unwrap_or_default());
+    let bytes = file::read(folder, Path::new(name), MAX_BYTES)?;
+    String::from_utf8(bytes).map_err(|error| FileError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
 }

@@ -154,6 +154,12 @@ const MAX_DEADLINE: Duration = Duration::from_secs(600);
 const MAX_EGRESS_CALLS: u32 = 10_000;
 const MAX_BYTES: usize = 64 << 20;
 
+/// Grants of a manifest, of each kind, and values of one list of a grant. What a grant says of methods, paths and tools is
+/// compared combination by combination: all grants together have so many.
+const MAX_GRANTS: usize = 64;
+const MAX_VALUES: usize = 512;
+const MAX_PIECES: usize = 4096;
+
 /// Bytes of a setting that a shard reads.
 const MAX_SETTING: usize = 1024;
 
@@ -188,6 +194,28 @@ pub(super) fn schema() -> schemars::Schema {
 
 pub(super) type Span = std::ops::Range<usize>;
 
+/// How much one grant says.
+pub(super) struct Sizes {
+    pub span: Span,
+    /// Values of its longest list.
+    pub longest: usize,
+    /// Combinations that are compared one by one.
+    pub pieces: usize,
+}
+
+impl EgressTable {
+    fn sizes(&self) -> Sizes {
+        let keep = self.keep.as_ref().map_or(0, |keep| keep.get_ref().len());
+        let tools = self.tools.as_ref().map_or(1, |tools| tools.get_ref().len());
+        let (methods, paths) = (self.methods.get_ref().len(), self.paths.get_ref().len());
+        Sizes {
+            span: self.host.span(),
+            longest: methods.max(paths).max(tools).max(keep).max(self.query.len()),
+            pieces: methods.saturating_mul(paths).saturating_mul(tools),
+        }
+    }
+}
+
 pub(super) struct Reader<'a> {
     pub text: &'a str,
     pub file: &'a Path,
@@ -207,6 +235,7 @@ impl<'a> Reader<'a> {
             table.get_ref().default.clone().map(|default| (name.clone(), default))
         };
         self.defaults = read.setting.iter().filter_map(default).collect();
+        self.bounded(&read)?;
         let shard = read.shard;
         let tools_prefix = self.prefixes(&shard.tools_prefix)?;
         let component = self.component(&shard.component)?;
@@ -233,6 +262,33 @@ impl<'a> Reader<'a> {
             prompts: read.prompts.is_some(),
             resources: read.resources.is_some(),
         })
+    }
+
+    /// A manifest is read, compared and reviewed before anybody approved it: how much it says is bounded.
+    fn bounded(&self, read: &File) -> Result<(), ManifestError> {
+        let egress = read.egress.iter().map(EgressTable::sizes);
+        let directories = read.directory.iter().map(DirectoryTable::sizes);
+        for (key, found) in [("[[egress]]", read.egress.len()), ("[[directory]]", read.directory.len())] {
+            if found > MAX_GRANTS {
+                return Err(self.bad(0..0, format!("{found} {key}: expected at most {MAX_GRANTS}")));
+            }
+        }
+        let mut all = 0usize;
+        for Sizes { span, longest, pieces } in egress.chain(directories) {
+            if longest > MAX_VALUES {
+                let problem = format!("a list of {longest} values: expected at most {MAX_VALUES}");
+                return Err(self.bad(span, problem));
+            }
+            all = all.saturating_add(pieces);
+            if all > MAX_PIECES {
+                let problem = format!(
+                    "more than {MAX_PIECES} combinations of what grants list (methods, paths and tools; bases, scopes and \
+                     tools): name fewer, or make it two shards"
+                );
+                return Err(self.bad(span, problem));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn bad(&self, span: Span, problem: String) -> ManifestError {

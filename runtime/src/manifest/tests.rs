@@ -138,3 +138,46 @@ fn a_secret_written_into_a_manifest_is_refused_and_not_repeated() {
     let text = check(&GOOD.replacen("secret:CLIENT_SECRET", "hunter2hunter2", 1)).unwrap_err().to_string();
     assert!(!text.contains("hunter2"), "{text}");
 }
+
+/// As many grants, and as long lists, as a manifest may have; one more of each is refused with what was found.
+#[test]
+fn how_much_a_manifest_grants_is_bounded() {
+    let grant = |paths: usize, methods: &str, tools: usize| {
+        let list = |n: usize, of: &dyn Fn(usize) -> String| (0..n).map(of).collect::<Vec<_>>().join(", ");
+        let paths = list(paths, &|n| format!("\"/v1/{n}\""));
+        let tools = match tools {
+            0 => String::new(),
+            tools => format!("tools = [{}]\n", list(tools, &|n| format!("\"x_{n}\""))),
+        };
+        format!("\n[[egress]]\nhost = \"a.example.com\"\nmethods = [{methods}]\npaths = [{paths}]\n{tools}")
+    };
+    let directory = |bases: usize| {
+        let bases: Vec<_> = (0..bases).map(|n| format!("\"DC=d{n},DC=example,DC=com\"")).collect();
+        format!(
+            "\n[[directory]]\nname = \"ad\"\nhost = \"dc.example.com\"\nbases = [{}]\nscopes = [\"base\"]\nattributes = [\"cn\"]\ncredential = \"none\"\n",
+            bases.join(", ")
+        )
+    };
+    let one = grant(1, "\"GET\"", 0);
+    // GOOD has one grant of two combinations already.
+    for (more, problem) in [
+        (one.repeat(63), None),
+        (one.repeat(64), Some("65 [[egress]]: expected at most 64")),
+        (directory(1).repeat(65), Some("65 [[directory]]: expected at most 64")),
+        (grant(512, "\"GET\"", 0), None),
+        (grant(513, "\"GET\"", 0), Some("a list of 513 values: expected at most 512")),
+        (grant(1, "\"GET\"", 513), Some("a list of 513 values")),
+        (directory(513), Some("a list of 513 values")),
+        (grant(409, "\"GET\", \"PUT\"", 5) + &grant(4, "\"GET\"", 0), None),
+        (grant(409, "\"GET\", \"PUT\"", 5) + &grant(5, "\"GET\"", 0), Some("more than 4096 combinations")),
+    ] {
+        let read = check(&format!("{GOOD}{more}"));
+        match problem {
+            None => assert!(read.is_ok(), "{:?}", read.err().map(|error| error.to_string())),
+            Some(problem) => {
+                let said = read.expect_err(problem).to_string();
+                assert!(said.contains(problem), "{problem:?} is not in {said:?}");
+            }
+        }
+    }
+}
