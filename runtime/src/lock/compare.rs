@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use similar::TextDiff;
-
 use super::authority::{Authority, Credential, Egress, PinnedTool, pace};
+use super::diff::Differ;
 use super::finding::{Code, Finding, Place};
 use crate::manifest::units;
 use crate::names::ShardName;
@@ -15,7 +14,7 @@ use crate::policy::{BeyondAt, directory_beyond, egress_beyond};
 /// Empty: it can do nothing that was not approved.
 pub fn compare(shard: &ShardName, approved: Option<&Authority>, now: &Authority) -> Vec<Finding> {
     let nothing = Authority::default();
-    let mut found = Findings { shard, all: Vec::new() };
+    let mut found = Findings { shard, all: Vec::new(), differ: Differ::default() };
     if approved.is_none() {
         found.add(Code::NewShard, Place::Manifest, format!("{shard} {}", now.version));
     }
@@ -37,6 +36,7 @@ pub fn compare(shard: &ShardName, approved: Option<&Authority>, now: &Authority)
 struct Findings<'a> {
     shard: &'a ShardName,
     all: Vec<Finding>,
+    differ: Differ,
 }
 
 impl Findings<'_> {
@@ -45,7 +45,7 @@ impl Findings<'_> {
     }
 
     fn differs(&mut self, code: Code, what: String, old: &str, new: &str) {
-        let diff = Some(diff(old, new));
+        let diff = Some(self.differ.diff(old, new));
         self.all.push(Finding { shard: self.shard.clone(), code, what, diff, at: Place::Manifest });
     }
 
@@ -252,8 +252,4 @@ fn is_as_slow(new: &Credential, old: &Credential) -> bool {
 
 fn summary(grant: &Egress) -> String {
     format!("{} {}", grant.methods.join(", "), grant.place())
-}
-
-fn diff(old: &str, new: &str) -> String {
-    TextDiff::from_lines(old, new).unified_diff().context_radius(1).to_string()
 }

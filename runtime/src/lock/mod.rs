@@ -9,6 +9,7 @@
 mod approval;
 mod authority;
 mod compare;
+mod diff;
 mod finding;
 mod joins;
 mod outline;
