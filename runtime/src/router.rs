@@ -28,7 +28,7 @@ pub struct Router {
 }
 
 /// A shard that does not serve, and why.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
     /// The shard's name, or its folder's if the manifest does not tell.
     pub name: String,
@@ -36,6 +36,8 @@ pub struct LeftOut {
     pub reason: String,
     /// The operator wants it so.
     pub disabled: bool,
+    /// It is not known yet whether it serves.
+    pub loading: bool,
 }
 
 /// One tool, ready to be called.
@@ -131,12 +133,17 @@ impl Route {
 impl LeftOut {
     /// A shard that cannot serve.
     pub fn bad(name: String, manifest: PathBuf, reason: String) -> Self {
-        Self { name, manifest, reason, disabled: false }
+        Self { name, manifest, reason, disabled: false, loading: false }
     }
 
     /// A shard that was switched off.
     pub fn disabled(name: &ShardName, manifest: PathBuf, by: String) -> Self {
-        Self { name: name.to_string(), manifest, reason: format!("disabled by {by}"), disabled: true }
+        Self { name: name.to_string(), manifest, reason: format!("disabled by {by}"), disabled: true, loading: false }
+    }
+
+    /// A shard that is not ready yet.
+    pub fn loading(name: String, manifest: PathBuf) -> Self {
+        Self { name, manifest, reason: "is still being loaded".to_owned(), disabled: false, loading: true }
     }
 
     fn of(shard: &Shard, reason: String) -> Self {

@@ -3,10 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Nexus, guest};
+use crate::support::component::{Before, Lister, MANIFEST};
+use crate::support::{Nexus, Serving, eventually, guest};
 
 /// Adds a bad copy of the hostile guest beside a good shard: the good one serves, the bad one's tools are not there, and
 /// `shards` and `doctor` tell every one of the reasons.
@@ -262,4 +264,117 @@ fn without_a_cache_everything_serves_and_is_compiled_at_each_start() {
     assert_origin(&nexus, "Compiled");
     assert_origin(&nexus, "Compiled");
     assert_eq!(nexus.call("c_count_users", json!({})).data()["count"], 5);
+}
+
+/// Starts a server beside whatever lies there, and sees that the guest in C answers.
+#[track_caller]
+fn serve_soon(nexus: &Nexus) -> Serving {
+    let server = nexus.serve();
+    let count = server.client().call("c_count_users", json!({}));
+    assert_eq!(count["structuredContent"]["count"], 5, "{count:#}");
+    server
+}
+
+/// Waits until the server has said of a shard that it stays out, and for this reason.
+#[track_caller]
+fn says(server: &Serving, shard: &str, reason: &str) {
+    let is_said =
+        |line: &str| line.contains("stays out") && line.contains(&format!("\"{shard}\"")) && line.contains(reason);
+    eventually(&format!("{shard}: {reason} in {}", server.log()), || server.log().lines().any(is_said));
+}
+
+fn tools(server: &Serving) -> Vec<String> {
+    let listed = server.client().rpc("tools/list", json!({}));
+    let tools = listed["result"]["tools"].as_array().unwrap_or_else(|| panic!("{listed:#}"));
+    tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The manifest of a component of a test's own, under another name.
+fn named(name: &str, limits: &str) -> String {
+    MANIFEST.replace("\"lister\"", &format!("\"{name}\"")) + "[limits]\n" + limits
+}
+
+#[test]
+fn what_nobody_approved_is_bounded_before_it_is_approved_and_holds_up_nobody() {
+    const LONG: &str = "deadline = \"600s\"\ncpu = \"600s\"\nmemory = \"512MiB\"\n";
+    let nexus = Nexus::new().with_guest("c");
+    let shards = nexus.path("shards");
+    let honest = || Lister::honest().component();
+    let lay = |name: &str| {
+        fs::create_dir(shards.join(name)).unwrap();
+        fs::write(shards.join(name).join("shard.toml"), named(name, "")).unwrap();
+        shards.join(name).join("lister.wasm")
+    };
+    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let list = |name: &str, lister: Lister| lister.write(&shards.join(name), &named(name, LONG));
+
+    // The honest twin, whose component is a link within its folder.
+    fs::create_dir_all(shards.join("lister/data")).unwrap();
+    fs::write(shards.join("lister/shard.toml"), MANIFEST).unwrap();
+    fs::write(shards.join("lister/data/one.wasm"), honest()).unwrap();
+    std::os::unix::fs::symlink("data/one.wasm", shards.join("lister/lister.wasm")).unwrap();
+
+    pipe(&lay("a-pipe"));
+    fs::create_dir(shards.join("a-pipe-as-manifest")).unwrap();
+    pipe(&shards.join("a-pipe-as-manifest/shard.toml"));
+    fs::create_dir(lay("a-folder")).unwrap();
+    fs::write(nexus.path("outside.wasm"), honest()).unwrap();
+    std::os::unix::fs::symlink("../../outside.wasm", lay("a-link")).unwrap();
+    Lister::honest().write(&nexus.path("outside"), &named("a-linked-folder", ""));
+    std::os::unix::fs::symlink("../outside", shards.join("a-linked-folder")).unwrap();
+    let zeros = fs::File::create(lay("zeros")).unwrap();
+    zeros.set_len(65 << 20).unwrap();
+    fs::write(lay("long-manifest"), honest()).unwrap();
+    let long = named("long-manifest", "") + &"# no more\n".repeat(27_000);
+    fs::write(shards.join("long-manifest/shard.toml"), long).unwrap();
+    list("loops", Lister { before: Before::Loop, ..Lister::honest() });
+    list("sleeps", Lister { before: Before::Sleep(300), ..Lister::honest() });
+    list("grows", Lister { before: Before::Grow(5000), ..Lister::honest() });
+    list("lists-much", Lister { tools: 200_000, ..Lister::honest() });
+    list("says-much", Lister { lines: 200_000, ..Lister::honest() });
+
+    // What can be approved is.
+    drop(nexus.command(&["serve"]));
+    let nexus = nexus.unapproved();
+    let server = serve_soon(&nexus);
+    assert!(tools(&server).contains(&"lister_one".to_owned()), "the honest twin serves: {}", server.log());
+    for (shard, reason) in [
+        ("a-pipe", "it is a pipe"),
+        ("a-pipe-as-manifest", "it is a pipe"),
+        ("a-folder", "it is a folder"),
+        ("a-link", "leads out of the shard's folder"),
+        ("a-linked-folder", "leads out of the folder of shards"),
+        ("zeros", "larger than 65536 KiB"),
+        ("long-manifest", "larger than 256 KiB"),
+        ("loops", "used up its CPU time"),
+        ("sleeps", "deadline passed"),
+        ("grows", "more memory"),
+        ("lists-much", "lists 200000 tools: expected at most 512"),
+        ("says-much", "expected at most 262144"),
+    ] {
+        says(&server, shard, reason);
+    }
+    assert_eq!(server.client().call("c_count_users", json!({}))["structuredContent"]["count"], 5);
+    assert_eq!(server.stop().0, Some(0));
+}
+
+/// A server beside the guest in JavaScript, which nobody approved and which takes seconds to compile.
+fn beside_javascript(nexus: Nexus) -> (Nexus, Serving) {
+    drop(nexus.command(&["serve"]));
+    let nexus = nexus.unapproved().with_guest("javascript");
+    let server = serve_soon(&nexus);
+    (nexus, server)
+}
+
+#[test]
+fn a_component_that_takes_too_long_or_too_much_to_compile_stays_out_and_says_so() {
+    for (setting, most, reason) in [
+        ("loading.compile-seconds", 1, "compiling took more than 1 s"),
+        ("loading.compile-bytes", 120 << 20, "compiling took more than 120 MiB of memory"),
+    ] {
+        // The guest in C is compiled within the same limits.
+        let (_nexus, server) = beside_javascript(cached().set(setting, most));
+        says(&server, "guest-javascript", reason);
+        assert_eq!(server.client().call("c_count_users", json!({}))["structuredContent"]["count"], 5);
+    }
 }

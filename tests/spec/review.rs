@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::approval::approve_now;
+use crate::support::component::{self, Lister};
 use crate::support::{Nexus, Ran, eventually, guest, mcp, repo, shards};
 
 const MANIFEST: &str = "shards/identity/shard.toml";
@@ -76,8 +77,9 @@ fn what_nobody_approved_is_not_served_and_the_rest_is() {
     let tools = listed(&server.client());
     assert!(tools.iter().any(|tool| tool == "entra_list_users"));
     assert!(!tools.iter().any(|tool| tool.starts_with("hostile_")));
-    let log = server.log();
-    assert!(log.contains("nexus review hostile") && log.contains("nexus approve hostile"), "{log}");
+    let says = |what: &str| eventually(what, || server.log().contains(what));
+    says("nexus review hostile");
+    says("nexus approve hostile");
     drop(server);
     // The command line refuses as well, and says why.
     let called = nexus.call("hostile_fetch", json!({ "method": "GET", "url": "https://graph.microsoft.com/" }));
@@ -742,4 +744,30 @@ fn every_code_is_explained_in_the_program_and_in_the_guide() {
         let explained = nexus.run(&["review", "--explain", code]).stdout;
         assert!(explained.starts_with(&format!("{code}: ")) && explained.lines().count() == 2, "{explained}");
     }
+}
+
+#[test]
+fn a_long_text_that_changed_as_a_whole_is_counted_and_does_not_hold_up_the_review() {
+    let nexus = Nexus::new().unapproved();
+    let lay = |lines: usize| {
+        let lister = Lister { lines, ..Lister::honest() };
+        lister.write(&nexus.path("shards/lister"), component::MANIFEST);
+    };
+    lay(1000);
+    let (_, said) = review(&nexus, &["lister"]);
+    let token = said["token"].as_str().unwrap();
+    assert_eq!(nexus.run(&["approve", "lister", "--token", token, "--why", "x"]).code, Some(0));
+    assert_eq!(review(&nexus, &[]).0, Some(0));
+
+    // A line more is shown as such.
+    lay(1001);
+    let ran = nexus.run(&["review"]);
+    assert!(ran.stdout.contains("tool-text-changed") && !ran.stdout.contains("too long"), "{ran:#?}");
+    lay(121_000);
+    let ran = nexus.run(&["review"]);
+    assert!(ran.stdout.contains("too long to be compared line by line: 120000 lines differ"), "{ran:#?}");
+    // The token of such a review can be given.
+    let (_, said) = review(&nexus, &[]);
+    let token = said["token"].as_str().unwrap();
+    assert_eq!(nexus.run(&["approve", "lister", "--token", token, "--why", "x"]).code, Some(0));
 }

@@ -93,8 +93,8 @@ fn files(folder: &Path, hash: &mut Sha256) {
         hash.update([0]);
         if path.is_dir() {
             files(&path, hash);
-        } else {
-            // One that cannot be read is as good as empty here: it is for the program to say so.
+        } else if path.is_file() {
+            // One that cannot be read is as good as empty here: it is for the program to say so. A pipe is not opened.
             hash.update(fs::read(&path).unwrap_or_default());
         }
         hash.update([0]);

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod approval;
+pub mod component;
 pub mod mcp;
 pub mod record;
 pub mod samba;

@@ -22,7 +22,7 @@ use nexus::policy::{Artifacts, Directories, Grants, Peers};
 use nexus::redact::Scrubber;
 use nexus::router::{Rooms, Router};
 use nexus::secrets::{SecretValue, Vault};
-use nexus::shard::{Cache, CallContext, Shard, engine};
+use nexus::shard::{Binary, Cache, CallContext, Compiler, Loader, Shard, Trust, engine};
 use nexus::tool::{Outcome, Output};
 use nexus::wire::mock::{Fault, MockOptions};
 use nexus::wire::{Mock, Request, Wire};
@@ -110,7 +110,9 @@ pub async fn shard(door: &Arc<Door>, manifest: Manifest) -> Shard {
 
 pub async fn shard_with(door: &Arc<Door>, manifest: Manifest, rights: impl FnOnce(&Manifest) -> Rights) -> Shard {
     let cache = Cache::open(&repo().join("target/bench-cache")).unwrap();
-    Shard::load(&engine(MEMORY).unwrap(), Some(&cache), door, manifest, rights).await.unwrap()
+    let loader = Loader::new(engine(MEMORY).unwrap(), Some(cache), Compiler::InProcess);
+    let binary = Binary::read(&manifest).unwrap();
+    Shard::load(&loader, door, manifest, binary, Trust::Approved, rights).await.unwrap()
 }
 
 /// Who calls a tool, below the line that every call begins with: what leaves during it has that line as its parent.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::call::print;
 use super::exit::Exit;
 use super::settings::{self, Settings};
-use super::{Common, start};
+use super::{Common, load, start};
 use crate::call::Host;
 use crate::manifest::Manifest;
 use crate::names::CredentialName;
@@ -41,7 +41,7 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
     if !settings.mock {
         findings.push(finding("network", network(&settings)));
     }
-    let (manifests, left_out) = start::manifests(&settings).unwrap_or_else(|exit| {
+    let (manifests, left_out) = load::manifests(&settings).unwrap_or_else(|exit| {
         findings.push(finding("shards", Err(exit.story().to_owned())));
         Default::default()
     });

@@ -9,6 +9,7 @@ mod call;
 mod doctor;
 mod evidence;
 mod exit;
+mod load;
 mod mirror;
 mod mock_upstream;
 mod otlp;
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::shard::{COMPILE_COMMAND, CompileFailure, compile_standard_input};
 use exit::Exit;
 use settings::Flags;
 
@@ -102,11 +104,20 @@ enum Command {
     Completions {
         shell: clap_complete::Shell,
     },
+    /// What the program starts itself as, to compile a component
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    CompileComponent {
+        memory: u64,
+        cpu: u64,
+    },
 }
 
 /// Parses the command line, runs it and says with what code the process ends.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::CompileComponent { memory, cpu } = cli.command {
+        return compile(memory, cpu);
+    }
     log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -119,6 +130,18 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(exit) => exit.report(json),
+    }
+}
+
+/// The host that started this process reads what it says.
+#[expect(clippy::disallowed_macros, reason = "the command line owns the terminal")]
+fn compile(memory: u64, cpu: u64) -> ExitCode {
+    match compile_standard_input(memory, cpu) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CompileFailure { code, story }) => {
+            eprint!("{story}");
+            ExitCode::from(code)
+        }
     }
 }
 
@@ -140,6 +163,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "nexus", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::CompileComponent { memory, cpu } => Ok(compile(memory, cpu)),
     }
 }
 

@@ -11,7 +11,7 @@ use super::approved::{self, quarantine};
 use super::call::print;
 use super::exit::Exit;
 use super::settings::Settings;
-use super::{Common, start};
+use super::{Common, load};
 use crate::audit::readings::Act;
 use crate::lock::Stopped;
 use crate::names::ShardName;
@@ -37,7 +37,7 @@ pub(super) struct Quarantine {
 
 /// A name that is misspelt stops nobody, so it is an error. Where no shard can be looked for, whoever wants to stop one may.
 fn known(settings: &Settings, shard: &ShardName) -> Result<(), Exit> {
-    let Ok((found, left_out)) = start::manifests(settings) else { return Ok(()) };
+    let Ok((found, left_out)) = load::manifests(settings) else { return Ok(()) };
     let names =
         found.iter().map(|manifest| manifest.name.to_string()).chain(left_out.into_iter().map(|left| left.name));
     let names: Vec<String> = names.collect();

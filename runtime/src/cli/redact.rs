@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::settings::Settings;
-use super::{Common, start};
+use super::{Common, load, start};
 use crate::redact::{self, Redactions, Scrubber};
 
 /// Bytes that are read at most: as many as the largest body that the host takes.
@@ -45,7 +45,7 @@ impl Redact {
 
 /// With every secret that the shards' credentials are made of, where there are any: in mock mode no secret is read.
 fn scrubber(settings: &Settings) -> Result<Scrubber, Exit> {
-    let (manifests, _) = start::manifests(settings)?;
+    let (manifests, _) = load::manifests(settings)?;
     let mut secrets = Vec::new();
     for manifest in &manifests {
         let vault = start::vault(settings, manifest).map_err(|error| Exit::settings(&error))?;

@@ -148,7 +148,7 @@ fn said(review: &Review, format: Format) -> Result<String, Exit> {
 
 /// Holds the shards named, or all, against a lock.
 pub(super) async fn review(settings: &Settings, approved: &Approved, named: &[ShardName]) -> Result<Review, Exit> {
-    let (loaded, left_out) = start::every_shard(settings).await?;
+    let (loaded, left_out) = start::every_shard(settings, approved).await?;
     let all: BTreeMap<ShardName, Authority> =
         loaded.iter().map(|shard| (shard.manifest.name.clone(), shard.authority.clone())).collect();
     let is_wanted = |name: &str| named.is_empty() || named.iter().any(|one| one.as_str() == name);
@@ -158,7 +158,7 @@ pub(super) async fn review(settings: &Settings, approved: &Approved, named: &[Sh
         return Err(Exit::usage(format!("there is no shard {name}; `nexus shards` lists them")));
     }
     let mut shards = Vec::new();
-    for shard in loaded.into_iter().filter(|shard| is_wanted(shard.manifest.name.as_str())) {
+    for shard in loaded.iter().filter(|shard| is_wanted(shard.manifest.name.as_str())) {
         let name = shard.manifest.name.clone();
         let approval = approved.lock.approved(&name).map(|(_, approval)| approval.clone());
         shards.push(Reviewed {
@@ -166,8 +166,8 @@ pub(super) async fn review(settings: &Settings, approved: &Approved, named: &[Sh
             remarks: remarks(&shard.authority),
             stopped: approved.stopped(&name),
             text: fs::read_to_string(&shard.manifest.file).unwrap_or_default(),
-            manifest: shard.manifest.file,
-            authority: shard.authority,
+            manifest: shard.manifest.file.clone(),
+            authority: shard.authority.clone(),
             shard: name,
             approval,
         });

@@ -19,6 +19,7 @@ use crate::names::{SettingName, ShardName};
 use crate::outbound::DnsName;
 use crate::redact::ResultPolicy;
 use crate::secrets::{BadSecret, SecretValue};
+use crate::shard::CompileLimits;
 use crate::wire::NetworkOptions;
 use crate::wire::mock::{Fault, MockOptions};
 
@@ -43,6 +44,7 @@ pub struct Settings {
     pub results: ResultPolicy,
     pub reports: Reports,
     pub sandbox: Sandbox,
+    pub loading: Loading,
     pub review: Review,
     pub http: Http,
     pub network: Network,
@@ -214,6 +216,30 @@ fn machine_memory() -> Option<usize> {
     Some(group.map_or(all, |group: usize| group.min(all)))
 }
 
+/// What compiling one component may use, in a process of its own. A component is compiled once and kept in `cache`.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Loading {
+    /// Seconds by the clock, after which the shard stays out.
+    pub compile_seconds: NonZeroU32,
+    /// Bytes of memory.
+    pub compile_bytes: u64,
+}
+
+impl Default for Loading {
+    fn default() -> Self {
+        let CompileLimits { time, memory } = CompileLimits::default();
+        let seconds = u32::try_from(time.as_secs()).ok().and_then(NonZeroU32::new);
+        Self { compile_seconds: seconds.unwrap_or(NonZeroU32::MIN), compile_bytes: memory }
+    }
+}
+
+impl Loading {
+    pub fn limits(&self) -> CompileLimits {
+        CompileLimits { time: Duration::from_secs(u64::from(self.compile_seconds.get())), memory: self.compile_bytes }
+    }
+}
+
 /// The stand-ins for the real systems.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -252,6 +278,7 @@ struct File {
     results: ResultPolicy,
     reports: Reports,
     sandbox: Sandbox,
+    loading: Loading,
     review: Review,
     http: Http,
     network: Network,
@@ -357,6 +384,7 @@ impl Settings {
             ledger: ledger.unwrap_or_else(|| or_default(read.ledger, "logs/nexus_audit.jsonl")),
             reports: Reports { folder: from_base(reports), ..read.reports },
             sandbox: read.sandbox,
+            loading: read.loading,
             review,
             http,
             network,

@@ -2,26 +2,24 @@
 //! router.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::approved::Approved;
 use super::exit::Exit;
+use super::load::{Loading, Looked, manifests};
 use super::settings::{self, Settings, SettingsError};
 use super::{mirror, otlp, persons};
 use crate::audit::{self, Digest, Event, Ledger, LedgerError, Note, Scrubbed, Subject};
 use crate::call::{Clock, Host, Standing};
-use crate::egress::{Door, Rights};
+use crate::egress::Door;
 use crate::lock::Code;
 use crate::manifest::{Manifest, Values};
 use crate::names::SettingName;
-use crate::policy::{Artifacts, Directories, Grants, Peers};
 use crate::redact::{Pseudonyms, Scrubber, rule_pack};
 use crate::refusal::story;
-use crate::router::{LeftOut, Rooms, Router, folder_name};
+use crate::router::{LeftOut, Rooms, Router};
 use crate::secrets::{SecretValue, Vault};
-use crate::shard::{Cache, Engine, Shard, engine};
+use crate::shard::{Cache, Compiler, Loader, Shard, engine};
 use crate::wire::{Mock, Network, NetworkOptions, Wire};
 
 /// What a host stands on, and what outlives a reload: ledger, door, engine.
@@ -30,18 +28,11 @@ pub(super) struct Ground {
     door: Arc<Door>,
     clock: Clock,
     persons: Pseudonyms,
-    engine: Engine,
+    loader: Arc<Loader>,
     /// Room for calls: what is taken stays taken over a reload.
     rooms: Arc<Rooms>,
-    cache: Option<Cache>,
     /// Shards serve without approval.
     dev: bool,
-}
-
-/// Shards as they were found, and the vaults of those whose manifests are good.
-struct Looked {
-    manifests: Vec<(Manifest, Vault)>,
-    left_out: Vec<LeftOut>,
 }
 
 /// Opens the ledger, loads every shard that can be loaded and is approved, and writes the start into the ledger.
@@ -55,18 +46,8 @@ pub(super) async fn host(settings: Settings, dev: bool) -> Result<(Ground, Arc<H
     let (wire, clock) = wire(&settings)?;
     let looked = look(&settings)?;
     let door = Arc::new(door(ledger, wire, &looked).keeping(settings.reports.store()));
-    let engine = engine(settings.sandbox.memory())
-        .map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
-    let ground = Ground {
-        rooms: Rooms::new(engine.memory().clone()),
-        engine,
-        cache: cache(&settings),
-        settings: Arc::new(settings),
-        door,
-        clock,
-        persons,
-        dev,
-    };
+    let (loader, rooms) = loader(&settings)?;
+    let ground = Ground { loader, rooms, settings: Arc::new(settings), door, clock, persons, dev };
     if dev {
         tracing::warn!(
             "--dev: every shard serves, whether or not anybody approved it; every result and every line of the ledger says so"
@@ -77,18 +58,31 @@ pub(super) async fn host(settings: Settings, dev: bool) -> Result<(Ground, Arc<H
     Ok((ground, host))
 }
 
+/// What shards are loaded with, and the room for their calls.
+fn loader(settings: &Settings) -> Result<(Arc<Loader>, Arc<Rooms>), Exit> {
+    let engine = engine(settings.sandbox.memory())
+        .map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
+    let rooms = Rooms::new(engine.memory().clone());
+    let loader = Loader::new(engine, cache(settings), Compiler::Process(settings.loading.limits()));
+    Ok((Arc::new(loader), rooms))
+}
+
 /// Every shard that can be loaded, approved or not, and those that cannot. Nothing is recorded, for nothing can leave: no grant is in
 /// force while a shard lists its tools.
-pub(super) async fn every_shard(settings: &Settings) -> Result<(Vec<Shard>, Vec<LeftOut>), Exit> {
+pub(super) async fn every_shard(
+    settings: &Settings,
+    approved: &Approved,
+) -> Result<(Vec<Arc<Shard>>, Vec<LeftOut>), Exit> {
     let failed = |error: &dyn std::error::Error| Exit::failed("a place for the ledger of nothing", error);
     let place = tempfile::tempdir().map_err(|error| failed(&error))?;
     let ledger = Ledger::open(&place.path().join("ledger.jsonl"), audit::Options::default());
     let network = Network::new(NetworkOptions::default()).map_err(|error| Exit::settings(&error))?;
     let looked = look(settings)?;
     let door = Arc::new(door(ledger.map_err(|error| failed(&error))?, Wire::Network(network), &looked));
-    let engine = engine(settings.sandbox.memory())
-        .map_err(|error| Exit::failed("WebAssembly engine cannot be made", error.as_ref()))?;
-    Ok(load(looked, &engine, cache(settings).as_ref(), &door).await)
+    let (loader, _) = loader(settings)?;
+    let mut loading = Loading::begin(looked, approved, &loader, &door);
+    loading.all().await;
+    Ok((loading.shards().to_vec(), loading.left_out()))
 }
 
 fn look(settings: &Settings) -> Result<Looked, Exit> {
@@ -117,29 +111,6 @@ fn cache(settings: &Settings) -> Option<Cache> {
         .ok()
 }
 
-async fn load(looked: Looked, engine: &Engine, cache: Option<&Cache>, door: &Arc<Door>) -> (Vec<Shard>, Vec<LeftOut>) {
-    let Looked { manifests, mut left_out } = looked;
-    let mut shards = Vec::new();
-    for (manifest, vault) in manifests {
-        let (name, file) = (manifest.name.to_string(), manifest.file.clone());
-        let rights = |manifest: &Manifest| Rights {
-            shard: manifest.name.clone(),
-            grants: Grants::new(manifest.egress.clone()),
-            directories: Directories::new(manifest.directories.clone()),
-            peers: Peers::new(manifest.peers.clone()),
-            artifacts: Artifacts::new(manifest.artifacts.clone()),
-            vault,
-            paces: manifest.paces.clone(),
-            limits: manifest.limits,
-        };
-        match Shard::load(engine, cache, door, manifest, rights).await {
-            Ok(shard) => shards.push(shard),
-            Err(error) => left_out.push(LeftOut::bad(name, file, story(&error))),
-        }
-    }
-    (shards, left_out)
-}
-
 impl Ground {
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
@@ -159,12 +130,14 @@ impl Ground {
 
     async fn serving(&self, looked: Looked, before: Option<&Host>) -> Result<Arc<Host>, Exit> {
         let approved = Approved::read(&self.settings)?;
-        let (loaded, mut left_out) = load(looked, &self.engine, self.cache.as_ref(), &self.door).await;
+        let mut loading = Loading::begin(looked, &approved, &self.loader, &self.door);
+        loading.all().await;
+        let mut left_out = loading.left_out();
         let mut shards = Vec::new();
-        for shard in loaded {
+        for shard in loading.shards() {
             let (name, file) = (shard.manifest.name.clone(), shard.manifest.file.clone());
-            match self.refused(&approved, &shard) {
-                None => shards.push(Arc::new(shard)),
+            match self.refused(&approved, shard) {
+                None => shards.push(shard.clone()),
                 Some(reason) => left_out.push(LeftOut::bad(name.to_string(), file, reason)),
             }
         }
@@ -277,42 +250,6 @@ fn wire(settings: &Settings) -> Result<(Wire, Clock), Exit> {
     let options = settings.network_options().map_err(|error| Exit::settings(&error))?;
     let network = Network::new(options).map_err(|error| Exit::settings(&error))?;
     Ok((Wire::Network(network), Clock::Real))
-}
-
-/// Every `FOLDER/*/shard.toml`, in order of name. One that is switched off is not looked into, a bad one stays out; a folder that is not there is a mistake of the
-/// operator's.
-pub(super) fn manifests(settings: &Settings) -> Result<(Vec<Manifest>, Vec<LeftOut>), Exit> {
-    let mut good = Vec::new();
-    let mut out = Vec::new();
-    for folder in &settings.shards {
-        for file in manifest_files(folder)? {
-            if let Some(name) = Manifest::name(&file)
-                && let Some(by) = settings.disabled_by(&name).map_err(|error| Exit::settings(&error))?
-            {
-                out.push(LeftOut::disabled(&name, file, by));
-                continue;
-            }
-            match Manifest::read(&file, settings) {
-                Ok(manifest) => good.push(manifest),
-                Err(error) => out.push(LeftOut::bad(folder_name(&file), file, story(&error))),
-            }
-        }
-    }
-    Ok((good, out))
-}
-
-#[expect(clippy::disallowed_methods, reason = "looks for shards where the operator says they are")]
-fn manifest_files(folder: &Path) -> Result<Vec<PathBuf>, Exit> {
-    let entries = fs::read_dir(folder).map_err(|error| {
-        Exit::failed(
-            &format!("shard folder {} cannot be read (has `just build-shards` run?)", folder.display()),
-            &error,
-        )
-    })?;
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path().join("shard.toml")).collect();
-    files.retain(|file| file.is_file());
-    files.sort();
-    Ok(files)
 }
 
 /// In mock mode no secret is read: there is nothing it could be needed for.

@@ -36,6 +36,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
+use crate::manifest::Manifest;
 use crate::names::ShardName;
 
 /// `nexus.lock`.
@@ -96,6 +97,25 @@ impl Lock {
     /// What it was approved to do. None without an approval: the two stand and fall together.
     pub fn approved(&self, shard: &ShardName) -> Option<(&Authority, &Approval)> {
         Some((self.shard.get(shard)?, self.approval.get(shard)?))
+    }
+
+    /// The builds (`sha256:…`) that were approved under such a manifest: a component with one of these digests offers what
+    /// it offered then, and what its manifest asks for now is nothing new. Known before the component is run.
+    pub fn builds(&self, manifest: &Manifest, signers: &Signers) -> Vec<String> {
+        let Some((approved, approval)) = self.approved(&manifest.name) else { return Vec::new() };
+        let build =
+            Component { digest: approved.component.clone(), imports: &[], tools: &[], prompts: &[], documents: &[] };
+        let now = Authority {
+            imports: approved.imports.clone(),
+            tool: approved.tool.clone(),
+            prompt: approved.prompt.clone(),
+            document: approved.document.clone(),
+            ..Authority::of(manifest, &build)
+        };
+        if !self.judge(&manifest.name, &now, signers).is_empty() {
+            return Vec::new();
+        }
+        std::iter::once(&approved.component).chain(&approval.also).cloned().collect()
     }
 
     pub fn approve(&mut self, shard: ShardName, authority: Authority, approval: Approval) {

@@ -3,14 +3,17 @@
 //! A compiled component is machine code: whoever can write one owns the host. An entry is therefore trusted only with
 //! the host's own seal (HMAC-SHA-256, RFC 2104) over the engine, the component's digest and the code. A damaged,
 //! foreign or outdated entry is compiled anew and replaced. Losing the folder or the key costs time and nothing else.
+//! What the host has just compiled (`compile`) is trusted without one: the host seals it here, and nobody else does.
 
 #![expect(clippy::disallowed_methods, reason = "the cache folder is this room's own")]
 
+use std::borrow::Cow;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -18,6 +21,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::Digest;
+use super::compile::{CompileError, Compiler};
 
 type Seal = Hmac<Sha256>;
 
@@ -29,6 +33,25 @@ const KEY_FILE: &str = "seal.key";
 pub struct Cache {
     folder: PathBuf,
     seal: Seal,
+}
+
+/// Machine code that this host may run, for one of two reasons: it bears the host's seal, or the host has just had it
+/// compiled.
+pub(super) struct Code<'a>(Cow<'a, [u8]>);
+
+impl Code<'_> {
+    /// For `compile` alone, which knows where the bytes come from.
+    pub(super) fn compiled(bytes: Vec<u8>) -> Code<'static> {
+        Code(Cow::Owned(bytes))
+    }
+
+    #[expect(unsafe_code, reason = "machine code runs only under the host's own seal, or as its compiler made it")]
+    fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
+        // SAFETY: `Engine::precompile_component` of this host made these bytes. Either the seal proves it, and they are
+        // held in memory since it was checked; or they came from the host's own compiler, in memory or through a pipe
+        // that nobody else holds. The engine itself refuses code made for another version or configuration.
+        unsafe { Component::deserialize(engine, &self.0) }
+    }
 }
 
 /// Where a component's machine code came from.
@@ -63,7 +86,6 @@ impl Cache {
         seal
     }
 
-    #[expect(unsafe_code, reason = "machine code runs only under the host's own seal, checked over these very bytes")]
     fn load(&self, engine: &Engine, entry: &Path) -> Option<Component> {
         let sealed = fs::read(entry).ok()?;
         let (seal, code) = sealed.split_at_checked(SEAL_LENGTH)?;
@@ -71,41 +93,47 @@ impl Cache {
             tracing::warn!(entry = %entry.display(), "cached component is damaged or foreign: compiling it again");
             return None;
         }
-        // SAFETY: the seal proves that `Engine::precompile_component` of this host made these bytes, and they are held
-        // in memory since it was checked. The engine itself refuses code made for another version or configuration.
-        unsafe { Component::deserialize(engine, code) }
+        Code(Cow::Borrowed(code))
+            .load(engine)
             .inspect_err(|error| tracing::warn!(entry = %entry.display(), %error, "cached component does not fit"))
             .ok()
     }
 
-    fn store(&self, entry: &Path, code: &[u8]) -> io::Result<()> {
+    fn store(&self, entry: &Path, code: &Code<'_>) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&self.seal(entry, code).finalize().into_bytes())?;
-        file.write_all(code)?;
+        file.write_all(&self.seal(entry, &code.0).finalize().into_bytes())?;
+        file.write_all(&code.0)?;
         file.persist(entry)?;
         Ok(())
     }
 }
 
-/// The component, from the cache if there is one and it holds it. Slow when it must compile: keep it off request paths.
-pub(super) fn component(
+/// The component as the cache has it. Reads some megabytes and works through them: not for a thread that serves.
+pub(super) fn cached(engine: &Engine, cache: &Cache, digest: &Digest) -> Option<Component> {
+    cache.load(engine, &cache.entry(engine, digest))
+}
+
+/// The component compiled anew, and kept if there is a cache.
+pub(super) async fn compiled(
     engine: &Engine,
-    cache: Option<&Cache>,
-    digest: &Digest,
-    binary: &[u8],
-) -> wasmtime::Result<(Component, Origin)> {
-    let Some(cache) = cache else {
-        return Ok((Component::new(engine, binary)?, Origin::Compiled));
+    cache: Option<Arc<Cache>>,
+    compiler: Compiler,
+    digest: Digest,
+    binary: Arc<Vec<u8>>,
+) -> Result<Component, CompileError> {
+    let code = compiler.compile(engine, binary).await?;
+    let engine = engine.clone();
+    let load = move || {
+        let component = code.load(&engine).map_err(CompileError::Unfit)?;
+        if let Some(cache) = cache {
+            let entry = cache.entry(&engine, &digest);
+            if let Err(error) = cache.store(&entry, &code) {
+                tracing::warn!(entry = %entry.display(), %error, "compiled component cannot be kept; the next start compiles it again");
+            }
+        }
+        Ok(component)
     };
-    let entry = cache.entry(engine, digest);
-    if let Some(component) = cache.load(engine, &entry) {
-        return Ok((component, Origin::Cached));
-    }
-    let component = Component::new(engine, binary)?;
-    if let Err(error) = component.serialize().map_err(io::Error::other).and_then(|code| cache.store(&entry, &code)) {
-        tracing::warn!(entry = %entry.display(), %error, "compiled component cannot be kept; the next start compiles it again");
-    }
-    Ok((component, Origin::Compiled))
+    tokio::task::spawn_blocking(load).await.map_err(|error| CompileError::Process(error.into()))?
 }
 
 fn key(file: &Path) -> io::Result<Vec<u8>> {

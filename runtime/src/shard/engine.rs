@@ -63,6 +63,13 @@ pub fn engine(memory: usize) -> wasmtime::Result<Engine> {
     Ok(Engine { wasm, threads: Arc::default(), memory: MemoryAccount::new(memory) })
 }
 
+/// An engine that compiles what [`engine`] runs, and runs nothing itself: it reserves no room for instances.
+pub(super) fn for_compiling() -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = config();
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    wasmtime::Engine::new(&config)
+}
+
 fn config() -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);

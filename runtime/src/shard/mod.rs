@@ -6,30 +6,43 @@
 //! who calls or what leaves: everything a guest asks for goes to the door.
 
 mod cache;
+mod compile;
 mod engine;
 mod import;
 mod imports;
 mod instance;
+mod offer;
 mod threads;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::io;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::component::Linker;
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, Linker};
 
 use crate::tool::{Body, Document, Message, Outcome, Prompt, PromptError, Resumed, Tool, ToolError};
 pub use cache::{Cache, Origin};
+pub use compile::{
+    COMMAND as COMPILE_COMMAND, CompileError, CompileFailure, CompileLimits, Compiler, compile_standard_input,
+};
 pub use engine::{Engine, MAX_CALLS, engine};
 pub use import::{BadImport, BadImports};
 pub use instance::Failure;
+pub use offer::TooMuch;
 
-use crate::egress::{Caller, Door, Rights};
+use crate::egress::{Caller, Door, Limits, Rights};
 use crate::lock::{self, Authority};
-use crate::manifest::Manifest;
-use crate::names::ToolName;
+use crate::manifest::{FileError, Manifest, file};
+use crate::names::{ShardName, ToolName};
+use crate::policy::{Artifacts, Directories, Grants, Peers};
+use crate::secrets::Vault;
+
+/// Bytes of a component. An interpreter's takes 20 MiB.
+const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
 /// SHA-256 of a component's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,9 +68,9 @@ impl fmt::Display for Digest {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("component {file} cannot be read")]
-    Read { file: String, source: io::Error },
-    #[error("component is not a valid WebAssembly component")]
-    Compile(#[source] wasmtime::Error),
+    Read { file: String, source: FileError },
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     #[error(transparent)]
     Import(#[from] BadImports),
     #[error("component does not fit the contract nexus:shard@0.1")]
@@ -68,6 +81,8 @@ pub enum LoadError {
     Tool(#[from] BadTool),
     #[error(transparent)]
     Document(#[from] BadDocument),
+    #[error("loading it ended early")]
+    Ended,
 }
 
 /// A prompt or a document whose definition keeps its shard out.
@@ -81,6 +96,8 @@ pub enum BadDocument {
     Prefix(ToolName),
     #[error("document {0:?} is listed twice, is no absolute URI, or begins with nexus:, which is the host's")]
     Uri(String),
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
 }
 
 /// What a component offers.
@@ -105,6 +122,8 @@ pub enum BadTool {
     Schema { tool: ToolName, which: &'static str, why: String },
     #[error("lists no tools")]
     None,
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
 }
 
 /// What the host tells a shard of the call it serves.
@@ -136,20 +155,130 @@ pub struct Shard {
     ready: instance::Ready,
 }
 
+/// What all shards are loaded with.
+pub struct Loader {
+    engine: Engine,
+    cache: Option<Arc<Cache>>,
+    compiler: Compiler,
+    /// Components that are compiled at once; of those that nobody approved at least one fewer, so that an approved one
+    /// need not wait for them.
+    compiling: Semaphore,
+    compiling_unapproved: Semaphore,
+}
+
+/// Components that are compiled at once on a machine of many cores.
+const MAX_COMPILING: usize = 4;
+
+impl Loader {
+    pub fn new(engine: Engine, cache: Option<Cache>, compiler: Compiler) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = cores.clamp(2, MAX_COMPILING);
+        Self {
+            engine,
+            cache: cache.map(Arc::new),
+            compiler,
+            compiling: Semaphore::new(at_once),
+            compiling_unapproved: Semaphore::new(at_once - 1),
+        }
+    }
+
+    async fn component(
+        &self,
+        name: &ShardName,
+        trust: Trust,
+        binary: Binary,
+    ) -> Result<(Component, Origin), LoadError> {
+        let Binary { digest, bytes } = binary;
+        if let Some(cache) = self.cache.clone() {
+            let engine = self.engine.clone();
+            let cached = tokio::task::spawn_blocking(move || cache::cached(&engine, &cache, &digest));
+            if let Some(component) = cached.await.map_err(|_| LoadError::Ended)? {
+                return Ok((component, Origin::Cached));
+            }
+        }
+        let _behind = match trust {
+            Trust::Approved => None,
+            Trust::Unapproved => Some(self.compiling_unapproved.acquire().await.map_err(|_| LoadError::Ended)?),
+        };
+        let _room = self.compiling.acquire().await.map_err(|_| LoadError::Ended)?;
+        tracing::info!(shard = %name, bytes = bytes.len(), "compiling, which may take a while");
+        let component = cache::compiled(&self.engine, self.cache.clone(), self.compiler, digest, bytes).await?;
+        Ok((component, Origin::Compiled))
+    }
+}
+
+/// Whether somebody approved this very component under this very manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    Approved,
+    Unapproved,
+}
+
+/// How long an approved component may list its tools, whatever its manifest gives a call.
+const LISTING: Duration = Duration::from_secs(10);
+/// What a component that nobody approved may use to list its tools, whatever its manifest says.
+const UNAPPROVED_LISTING: Duration = Duration::from_secs(2);
+const UNAPPROVED_CPU: Duration = Duration::from_secs(1);
+const UNAPPROVED_MEMORY: usize = 256 << 20;
+
+impl Trust {
+    fn limits(self, manifest: Limits) -> Limits {
+        match self {
+            Self::Approved => Limits { deadline: manifest.deadline.min(LISTING), ..manifest },
+            Self::Unapproved => Limits {
+                deadline: manifest.deadline.min(UNAPPROVED_LISTING),
+                cpu: manifest.cpu.min(UNAPPROVED_CPU),
+                memory: manifest.memory.min(UNAPPROVED_MEMORY),
+                ..manifest
+            },
+        }
+    }
+}
+
+/// A component as it was read.
+pub struct Binary {
+    pub digest: Digest,
+    bytes: Arc<Vec<u8>>,
+}
+
+impl Binary {
+    /// Waits for the disk, and for nothing else: see [`file`].
+    pub fn read(manifest: &Manifest) -> Result<Self, LoadError> {
+        let component = &manifest.component;
+        let folder = component.parent().unwrap_or(Path::new(""));
+        let bytes = file::read(folder, Path::new(component.file_name().unwrap_or_default()), MAX_COMPONENT_BYTES)
+            .map_err(|source| LoadError::Read { file: component.display().to_string(), source })?;
+        Ok(Self { digest: Digest::of(&bytes), bytes: Arc::new(bytes) })
+    }
+}
+
+/// Nothing but room: while tools are listed no grant is in force.
+fn bare(shard: &ShardName, limits: Limits) -> Rights {
+    Rights {
+        shard: shard.clone(),
+        grants: Grants::new(Vec::new()),
+        directories: Directories::new(Vec::new()),
+        peers: Peers::new(None),
+        artifacts: Artifacts::new(None),
+        vault: Vault::mock(BTreeMap::new()),
+        paces: BTreeMap::new(),
+        limits,
+    }
+}
+
 impl Shard {
-    /// Loads a component. Compiling takes from tens of milliseconds to seconds: run it off the request path.
-    #[expect(clippy::disallowed_methods, reason = "components are read here")]
+    /// Loads a component. Where it must be compiled this takes from tens of milliseconds to minutes.
     pub async fn load(
-        engine: &Engine,
-        cache: Option<&Cache>,
+        loader: &Loader,
         door: &Arc<Door>,
         manifest: Manifest,
+        binary: Binary,
+        trust: Trust,
         rights: impl FnOnce(&Manifest) -> Rights,
     ) -> Result<Self, LoadError> {
-        let file = &manifest.component;
-        let binary = fs::read(file).map_err(|source| LoadError::Read { file: file.display().to_string(), source })?;
-        let digest = Digest::of(&binary);
-        let (component, origin) = cache::component(engine, cache, &digest, &binary).map_err(LoadError::Compile)?;
+        let digest = binary.digest;
+        let engine = &loader.engine;
+        let (component, origin) = loader.component(&manifest.name, trust, binary).await?;
         let imports = import::check(engine, &component, &manifest)?;
         let mut linker = Linker::new(engine);
         imports::link_always(&mut linker).map_err(LoadError::Link)?;
@@ -159,10 +288,11 @@ impl Shard {
         let pre = linker.instantiate_pre(&component).and_then(imports::GuestPre::new).map_err(LoadError::Link)?;
         let exports = imports::Exports::find(pre.instance_pre(), manifest.prompts, manifest.resources)
             .map_err(BadDocument::Missing)?;
-        let rights = Arc::new(rights(&manifest));
-        let nobody = Arc::new(Caller::nobody(rights.clone()).within(engine.memory()));
+        let nobody = bare(&manifest.name, trust.limits(manifest.limits));
+        let nobody = Arc::new(Caller::nobody(Arc::new(nobody)).within(engine.memory()));
         let ready = instance::Ready { pre, exports, threads: engine.threads.clone() };
         let offer = ready.list(door, &nobody).await.map_err(LoadError::List)??;
+        let rights = Arc::new(rights(&manifest));
         let tools = checked(offer.tools, &manifest)?;
         let (prompts, documents) = checked_documents(offer.prompts, offer.documents, &manifest)?;
         let read = lock::Component {

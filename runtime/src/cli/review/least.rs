@@ -14,7 +14,7 @@ use similar::TextDiff;
 use toml::Spanned;
 
 use super::words::line;
-use super::{Exit, Format, LeftOut, Settings, ShardName, fs, print, start};
+use super::{Approved, Exit, Format, LeftOut, Settings, ShardName, fs, print, start};
 use crate::audit::read::{self, Line};
 use crate::audit::readings::{self, Reader};
 use crate::audit::{Kind, Phase};
@@ -85,7 +85,7 @@ struct Request {
 }
 
 pub(super) async fn run(settings: &Settings, named: &[ShardName], format: Format) -> Result<ExitCode, Exit> {
-    let (shards, left_out) = start::every_shard(settings).await?;
+    let (shards, left_out) = start::every_shard(settings, &Approved::read(settings)?).await?;
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     let unreadable = |error: read::ReadError| Exit::failed(&settings.ledger.display().to_string(), &error);
     // Where nothing ran yet there is no ledger.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use wasmtime::Store;
 
 use super::super::instance::State;
-use super::super::{BadTool, CallContext};
+use super::super::{BadTool, CallContext, offer};
 use crate::names::ToolName;
 use crate::refusal::Code;
 use crate::tool::{
@@ -32,6 +32,9 @@ pub(in crate::shard) async fn list_tools(
     guest: &Guest,
 ) -> wasmtime::Result<Result<Vec<Tool>, BadTool>> {
     let listed = guest.nexus_shard_tools().call_list_tools(store).await?;
+    if let Err(too_much) = offer::count("tools", offer::MAX_TOOLS, &listed, text) {
+        return Ok(Err(too_much.into()));
+    }
     Ok(listed.into_iter().map(tool).collect())
 }
 
@@ -51,6 +54,12 @@ pub(in crate::shard) async fn call_tool(
         Ok(wit::Outcome::InputRequired(asked)) => input_required(asked).map(Outcome::InputRequired),
         Err(error) => Err(tool_error(error)),
     })
+}
+
+/// Bytes of what a tool says of itself.
+fn text(tool: &wit::Tool) -> usize {
+    let output = tool.output_schema.as_ref().map_or(0, String::len);
+    tool.name.len() + tool.title.len() + tool.description.len() + tool.input_schema.len() + output
 }
 
 fn tool(from: wit::Tool) -> Result<Tool, BadTool> {

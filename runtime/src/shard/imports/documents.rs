@@ -3,8 +3,8 @@
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use super::super::BadDocument;
 use super::super::instance::State;
+use super::super::{BadDocument, offer};
 use crate::names::ToolName;
 use crate::tool::{Body, Document, Message, Prompt, PromptArgument, PromptError, Role};
 
@@ -62,6 +62,11 @@ impl Exports {
         if self.resources.is_some() {
             documents = self.resources(store, instance)?.call_list_resources(&mut *store).await?;
         }
+        if let Err(too_much) = offer::count("prompts", offer::MAX_PROMPTS, &prompts, prompt_text)
+            .and_then(|()| offer::count("documents", offer::MAX_DOCUMENTS, &documents, document_text))
+        {
+            return Ok(Err(too_much.into()));
+        }
         let prompts = prompts.into_iter().map(prompt).collect::<Result<Vec<_>, _>>();
         Ok(prompts.map(|prompts| (prompts, documents.into_iter().map(document).collect())))
     }
@@ -97,6 +102,24 @@ impl Exports {
 
 fn absent() -> wasmtime::Error {
     wasmtime::Error::msg("the manifest does not offer it")
+}
+
+/// Bytes that an argument counts beside its text: one without any is not free.
+const ARGUMENT: usize = 32;
+
+/// Bytes of what a prompt says of itself.
+fn prompt_text(prompt: &prompts::Prompt) -> usize {
+    let argument = |argument: &prompts::Argument| {
+        ARGUMENT + argument.name.len() + argument.description.as_ref().map_or(0, String::len)
+    };
+    let arguments: usize = prompt.arguments.iter().map(argument).sum();
+    prompt.name.len() + prompt.title.len() + prompt.description.len() + arguments
+}
+
+/// Bytes of what a document says of itself.
+fn document_text(document: &resources::Document) -> usize {
+    let resources::Document { uri, name, title, description, media_type } = document;
+    uri.len() + name.len() + title.len() + description.len() + media_type.len()
 }
 
 fn prompt(from: prompts::Prompt) -> Result<Prompt, BadDocument> {
