@@ -38,15 +38,38 @@ use credential::fits_a_header;
 use sealed::{Mark, Secret, wiped};
 use token::{Ask, Lease, Refresh, TokenSource};
 
-/// One shard's credentials, ready for use. A shard's vault holds no other shard's.
+/// One shard's credentials, ready for use. A shard's vault holds no other shard's. Clones share tokens.
+#[derive(Clone)]
 pub struct Vault {
     slots: BTreeMap<CredentialName, Slot>,
+    made_of: BTreeMap<CredentialName, MadeOf>,
     /// Headers that are the host's because some credential of this shard uses them.
     headers: HashSet<HeaderName>,
     /// What must not come back.
     secrets: BTreeMap<SettingName, Arc<SecretValue>>,
 }
 
+/// What a credential was made of. Where that is the same, so is the credential, and its tokens are still good.
+#[derive(Clone)]
+struct MadeOf {
+    kind: CredentialKind,
+    /// None where a secret is missing.
+    secrets: BTreeMap<SettingName, Option<Arc<SecretValue>>>,
+}
+
+impl MadeOf {
+    fn is(&self, other: &Self) -> bool {
+        let same = |one: &Option<Arc<SecretValue>>, other: &Option<Arc<SecretValue>>| match (one, other) {
+            (Some(one), Some(other)) => one.is(other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        self.kind == other.kind
+            && self.secrets.iter().all(|(name, one)| other.secrets.get(name).is_some_and(|other| same(one, other)))
+    }
+}
+
+#[derive(Clone)]
 enum Slot {
     /// The header's whole value, prefix and all.
     Header(HeaderName, Arc<SecretValue>),
@@ -75,21 +98,56 @@ impl Vault {
         let headers = credentials.values().filter_map(|kind| kind.header().cloned()).collect();
         let shown = shown(&credentials);
         let slots = credentials
-            .into_iter()
+            .iter()
             .map(|(name, kind)| {
-                let slot = fill(&name, &kind, &secrets).unwrap_or_else(Slot::Unusable);
-                (name, slot)
+                let slot = fill(name, kind, &secrets).unwrap_or_else(Slot::Unusable);
+                (name.clone(), slot)
             })
             .collect();
+        let made_of = credentials.into_iter().map(|(name, kind)| {
+            let used = kind.settings().into_iter().map(|name| (name.clone(), secrets.get(name).map(Arc::clone)));
+            let secrets = used.collect();
+            (name, MadeOf { kind, secrets })
+        });
+        let made_of = made_of.collect();
         secrets.retain(|name, _| !shown.contains(name));
-        Self { slots, headers, secrets }
+        Self { slots, made_of, headers, secrets }
+    }
+
+    /// Takes over every credential that the vault before it had too, made of the same: with its tokens, a refresh token
+    /// that was given in place of the operator's, and what is remembered of refusals. A credential that was made of
+    /// anything else begins anew.
+    #[must_use]
+    pub fn adopting(mut self, before: &Self) -> Self {
+        for (name, slot) in &mut self.slots {
+            if let (Some(now), Some(then), Some(known)) =
+                (self.made_of.get(name), before.made_of.get(name), before.slots.get(name))
+                && now.is(then)
+            {
+                *slot = known.clone();
+            }
+        }
+        for (name, secret) in &mut self.secrets {
+            if let Some(known) = before.secrets.get(name).filter(|known| known.is(secret)) {
+                *secret = Arc::clone(known);
+            }
+        }
+        self
+    }
+
+    /// Whether both have the same credentials, made of the same.
+    pub fn is_made_of(&self, other: &Self) -> bool {
+        self.made_of.len() == other.made_of.len()
+            && self.made_of.iter().all(|(name, one)| other.made_of.get(name).is_some_and(|other| one.is(other)))
     }
 
     /// Needs no secrets and puts none in, but keeps every rule and marks every use.
     pub fn mock(credentials: BTreeMap<CredentialName, CredentialKind>) -> Self {
         let headers = credentials.values().filter_map(|kind| kind.header().cloned()).collect();
-        let slots = credentials.into_keys().map(|name| (name, Slot::Placeholder)).collect();
-        Self { slots, headers, secrets: BTreeMap::new() }
+        let slots = credentials.keys().map(|name| (name.clone(), Slot::Placeholder)).collect();
+        let made_of =
+            credentials.into_iter().map(|(name, kind)| (name, MadeOf { kind, secrets: BTreeMap::new() })).collect();
+        Self { slots, made_of, headers, secrets: BTreeMap::new() }
     }
 
     /// Puts in the credential that the request names and its grant has. Waits while another caller renews the same token, so the caller's deadline goes
@@ -151,6 +209,11 @@ impl Vault {
             Slot::Account(_) | Slot::Placeholder | Slot::Unusable(_) => Vec::new(),
         });
         self.secrets.values().map(Arc::clone).chain(made).collect()
+    }
+
+    /// Those that the manifest declares.
+    pub fn credentials(&self) -> impl Iterator<Item = &CredentialName> {
+        self.slots.keys()
     }
 
     /// What keeps a credential from being used, for the operator to mend.

@@ -158,6 +158,13 @@ fn credentials() -> BTreeMap<CredentialName, CredentialKind> {
 }
 
 fn vault() -> Arc<Vault> {
+    Arc::new(vault_of(credentials(), |_| {}))
+}
+
+fn vault_of(
+    credentials: BTreeMap<CredentialName, CredentialKind>,
+    edit: impl FnOnce(&mut BTreeMap<SettingName, SecretValue>),
+) -> Vault {
     let secrets = [
         ("PAT", "pat-0123456789"),
         ("PASSWORD", "p\u{e4}ss:word"),
@@ -167,7 +174,9 @@ fn vault() -> Arc<Vault> {
         ("UMLAUT", "gr\u{fc}\u{df}e-allerseits"),
     ]
     .map(|(name, value)| (SettingName::parse(name).unwrap(), SecretValue::new(value.to_owned()).unwrap()));
-    Arc::new(Vault::new(credentials(), BTreeMap::from(secrets)))
+    let mut secrets = BTreeMap::from(secrets);
+    edit(&mut secrets);
+    Vault::new(credentials, secrets)
 }
 
 /// A token as that credential's endpoint gives it.
@@ -583,4 +592,92 @@ fn a_declaration_is_a_credential_or_says_why_not() {
 fn plain_http_is_kept_for_this_machine_alone() {
     let url = TokenUrl::parse("http://127.0.0.1:9/token").unwrap();
     assert_eq!(url.outbound().scheme(), Scheme::Http);
+}
+
+/// Which of the fetched credentials are ready without asking for a token.
+async fn live(vault: &Vault, now: Instant) -> Vec<&'static str> {
+    let mut live = Vec::new();
+    for (credential, _) in FETCHED {
+        match vault.seal(with(credential), now).await.unwrap() {
+            Sealing::Ready(_) => live.push(credential),
+            Sealing::Renew(_) => {}
+        }
+    }
+    live
+}
+
+async fn with_tokens(now: Instant) -> Vault {
+    let vault = vault_of(credentials(), |_| {});
+    for credential in FETCHED {
+        renew(&vault, credential, "first", 3600, now).await;
+    }
+    vault
+}
+
+#[tokio::test]
+async fn a_credential_made_of_the_same_keeps_its_tokens_and_any_other_begins_anew() {
+    let now = Instant::now();
+    let before = with_tokens(now).await;
+    assert_eq!(live(&vault(), now).await, [""; 0], "another vault of the same is another shard's");
+    let name = |name: &str| SettingName::parse(name).unwrap();
+    let renewed = |setting: &str, value: &str| {
+        let value = SecretValue::new(value.to_owned()).unwrap();
+        vault_of(credentials(), |secrets| drop(secrets.insert(name(setting), value)))
+    };
+    let same = vault_of(credentials(), |_| {});
+    assert!(same.is_made_of(&before) && before.is_made_of(&same));
+    assert_eq!(live(&same.adopting(&before), now).await, ["graph", "workday", "helix"]);
+    for (setting, value, kept) in [
+        ("CLIENT_SECRET", "another-secret", &["helix"][..]),
+        ("REFRESH_TOKEN", "another-token", &["graph", "helix"]),
+        ("PASSWORD", "another-word", &["graph", "workday"]),
+        ("CLIENT_ID", "another-id", &["workday", "helix"]),
+        ("PAT", "another-pat", &["graph", "workday", "helix"]),
+    ] {
+        let other = renewed(setting, value);
+        assert!(!other.is_made_of(&before), "{setting}");
+        let other = other.adopting(&before);
+        assert_eq!(live(&other, now).await, kept, "{setting}");
+        assert!(values(&other).iter().any(|known| known == value), "{setting} is to be masked");
+    }
+    let without = vault_of(credentials(), |secrets| drop(secrets.remove(&name("CLIENT_SECRET"))));
+    assert!(!without.is_made_of(&before));
+    for (credential, _) in FETCHED.iter().take(2) {
+        let refused = without.clone().adopting(&before).seal(with(credential), now).await;
+        assert!(matches!(refused, Err(SealError::Unusable { .. })), "{credential}");
+    }
+    // The same name for another thing.
+    let mut other = credentials();
+    for (credential, kind) in &mut other {
+        if let CredentialKind::ClientCredentials { scope, .. } | CredentialKind::RefreshToken { scope, .. } = kind {
+            *scope = None;
+            assert!(["graph", "workday"].contains(&credential.as_str()));
+        }
+    }
+    let other = vault_of(other, |_| {});
+    assert!(!other.is_made_of(&before));
+    assert_eq!(live(&other.adopting(&before), now).await, ["helix"]);
+    let mut fewer = credentials();
+    fewer.retain(|credential, _| credential.as_str() != "graph");
+    let fewer = vault_of(fewer, |_| {});
+    assert!(!fewer.is_made_of(&before) && !before.is_made_of(&fewer));
+    assert_eq!(fewer.adopting(&before).credentials().filter(|one| one.as_str() == "graph").count(), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_either_of_two_vaults_of_the_same_fetches_or_drops_is_both_s() {
+    let now = Instant::now();
+    let before = vault_of(credentials(), |_| {});
+    let body = json!({
+        "token_type": "Bearer", "expires_in": 3600, "access_token": "token-one", "refresh_token": "refresh/token+two",
+    });
+    renewed(&before, "workday", body.to_string().as_bytes(), now).await;
+    let after = vault_of(credentials(), |_| {}).adopting(&before);
+    for known in ["refresh/token+one", "refresh/token+two", "token-one"] {
+        assert!(values(&after).iter().any(|value| value == known), "{known}");
+    }
+    assert!(after.forget(ready(before.seal(with("workday"), now).await)).is_some());
+    let asks = renewal(after.seal(with("workday"), now).await);
+    let (_, form) = asked(asks.sealed());
+    assert!(form.contains("refresh_token=refresh%2Ftoken%2Btwo"), "{form}");
 }

@@ -30,6 +30,11 @@ impl SecretValue {
         Self(text)
     }
 
+    /// Whether both are the same text. For values that the host holds both: it takes as long as they agree.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        *self.0 == *other.0
+    }
+
     /// The one way to see the value: every place that does is found by this name.
     pub fn expose(&self) -> &str {
         &self.0
