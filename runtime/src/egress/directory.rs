@@ -5,9 +5,9 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::pace::Of;
+use super::pace::LaneOf;
 use super::record::{self, Plan};
-use super::{Caller, Door, budget, chance};
+use super::{Caller, Door, budget, chance, credential_lane};
 use crate::audit::{Ending, Facts, Released};
 use crate::outbound::{DirectorySearch, GuestSearch};
 use crate::policy::Pace;
@@ -19,7 +19,7 @@ use crate::wire::{RawPage, SearchRun, WireError, retry};
 pub struct OpenSearch {
     run: SearchRun,
     plan: Plan,
-    lanes: Vec<(Of, Pace)>,
+    lanes: Vec<(LaneOf, Pace)>,
     destination: String,
     is_fresh: bool,
 }
@@ -50,8 +50,7 @@ impl Door {
         }
         let (grant, credential) = (permit.grant(), permit.grant().credential.clone());
         let destination = format!("ldap://{}:{}", grant.server.host, grant.server.port);
-        let mut lanes = vec![(Of::Directory(permit.grant_index()), grant.pace)];
-        lanes.extend(rights.paces.get(&credential).map(|pace| (Of::Credential(credential), *pace)));
+        let lanes = vec![(LaneOf::Grant(permit.grant_key().clone()), grant.pace), credential_lane(rights, &credential)];
         match rights.vault.bind(permit) {
             Ok(sealed) => Ok(OpenSearch { run: self.wire.search(sealed), plan, lanes, destination, is_fresh: true }),
             Err(error) => Err(Box::new((plan, error.into()))),

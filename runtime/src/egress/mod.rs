@@ -36,12 +36,13 @@ pub use talk::Level;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use pace::{Of, Paces, Room};
+use pace::{LaneOf, Paces, Room};
 
 use crate::artifacts::Store;
 use crate::audit::{Asked, Crossing, Ending, Entry, Facts, Ledger, Released};
+use crate::names::CredentialName;
 use crate::outbound::{GuestRequest, Outbound};
-use crate::policy::Permit;
+use crate::policy::{Pace, Permit};
 use crate::redact::{CleanReply, Scrubber};
 use crate::refusal::Refusal;
 use crate::secrets::{Renewal, Sealed, Sealing};
@@ -97,6 +98,16 @@ impl Door {
 
     pub fn source(&self) -> Source {
         self.wire.source()
+    }
+
+    /// These rights are in force from now on, and no others: the paces that they give to lanes are.
+    pub fn adopt_paces<'a>(&self, in_force: impl IntoIterator<Item = &'a Rights>) {
+        self.paces.adopt(in_force.into_iter().flat_map(|rights| {
+            let grants = rights.grants.paces().chain(rights.directories.paces());
+            let grants = grants.map(|(key, pace)| (LaneOf::Grant(key.clone()), pace));
+            let credentials = rights.vault.credentials().map(|name| credential_lane(rights, name));
+            grants.chain(credentials).map(|(of, pace)| ((rights.shard.clone(), of), pace))
+        }));
     }
 
     /// When a guest's clock begins, if not now: mock data are of one moment, and so is what is made of them.
@@ -196,9 +207,8 @@ impl Door {
         let rights = &caller.rights;
         let mut lanes = Vec::with_capacity(2);
         if let Some(permit) = permit {
-            lanes.push((Of::Grant(permit.grant_index()), permit.grant().pace));
-            let named = permit.credential().and_then(|name| rights.paces.get_key_value(name));
-            lanes.extend(named.map(|(name, pace)| (Of::Credential(name.clone()), *pace)));
+            lanes.push((LaneOf::Grant(permit.grant_key().clone()), permit.grant().pace));
+            lanes.extend(permit.credential().map(|name| credential_lane(rights, name)));
         }
         self.paces.enter(&rights.shard, lanes, caller.deadline).await
     }
@@ -309,6 +319,11 @@ impl Door {
             Err(error) => error.into(),
         }
     }
+}
+
+/// One for all grants of a shard that name the credential.
+fn credential_lane(rights: &Rights, name: &CredentialName) -> (LaneOf, Pace) {
+    (LaneOf::Credential(name.clone()), rights.paces.get(name).copied().unwrap_or_default())
 }
 
 /// From 0 up to 1. Spreads retries; nothing depends on its being hard to guess.

@@ -151,17 +151,7 @@ impl Setup {
         let ledger = Ledger::open(&folder.path().join("ledger.jsonl"), Options::default().danger_unsynced()).unwrap();
         let values = vault.values();
         let scrubber = Scrubber::new(values.iter().map(|value| &**value));
-        let rights = Rights {
-            shard: manifest.name,
-            grants: Grants::new(manifest.egress),
-            directories: Directories::new(manifest.directories),
-            peers: Default::default(),
-            artifacts: Default::default(),
-            vault,
-            paces: manifest.paces,
-            limits: manifest.limits,
-        };
-        Arc::new(Self { door: Door::new(ledger, wire, scrubber), rights: Arc::new(rights), folder })
+        Arc::new(Self { door: Door::new(ledger, wire, scrubber), rights: rights(manifest), folder })
     }
 
     fn caller(&self, time: Duration) -> Caller {
@@ -377,4 +367,74 @@ fn written_nowhere(setup: &Setup) {
     for secret in [PASSWORD, CLIENT_SECRET, FIRST, ROTATED, "eyJ"] {
         assert!(!ledger.contains(secret), "{ledger}");
     }
+}
+
+/// The manifest's two grants of one host, in this order and at these rates.
+fn paced(grants: [(&str, &str); 2]) -> Manifest {
+    let mut manifest = manifest("", "");
+    let mut egress = Vec::new();
+    for (path, rate) in grants {
+        let at = manifest.egress.iter().position(|grant| grant.paths[0].to_string() == path).unwrap();
+        let grant = manifest.egress.remove(at);
+        let pace = Pace { concurrency: None, interval: Some(units_of(rate)) };
+        egress.push(crate::policy::EgressGrant { pace, ..grant });
+    }
+    manifest.egress.splice(0..0, egress);
+    manifest
+}
+
+fn units_of(rate: &str) -> Duration {
+    match rate {
+        "1/h" => Duration::from_secs(3600),
+        "1000/s" => Duration::from_millis(1),
+        other => panic!("{other}"),
+    }
+}
+
+fn rights(manifest: Manifest) -> Arc<Rights> {
+    let vault = vault(&manifest);
+    Arc::new(Rights {
+        shard: manifest.name,
+        grants: Grants::new(manifest.egress),
+        directories: Directories::new(manifest.directories),
+        peers: Default::default(),
+        artifacts: Default::default(),
+        vault,
+        paces: manifest.paces,
+        limits: manifest.limits,
+    })
+}
+
+/// A request at each of the two paths: whether it goes at once.
+async fn go(setup: &Setup, rights: &Arc<Rights>) -> [bool; 2] {
+    let mut gone = [false; 2];
+    for (gone, path) in gone.iter_mut().zip(["/a", "/b"]) {
+        let (tool, call) =
+            (ToolName::parse("x_tool").unwrap(), "01890000-0000-7000-8000-000000000000".parse().unwrap());
+        let deadline = Deadline::now() + Duration::from_secs(60);
+        let caller = Caller::new(rights.clone(), tool, Arc::default(), call, deadline, CancellationToken::new(), None);
+        let request = asked(&format!("https://helix.example.com{path}"), Some("helix"));
+        *gone = setup.door.cross(&caller, request).await.is_ok();
+    }
+    gone
+}
+
+#[tokio::test]
+async fn each_grant_keeps_its_own_pace_wherever_it_stands_and_another_pace_counts_from_its_adoption() {
+    let folder = data(HELIX, WORKDAY);
+    let mock = Mock::load(MockOptions::new(folder.path())).unwrap();
+    let setup = Setup::with(folder, Wire::Mock(mock), manifest("", ""));
+    let first = rights(paced([("/a", "1/h"), ("/b", "1000/s")]));
+    setup.door.adopt_paces([&*first]);
+    assert_eq!(go(&setup, &first).await, [true, true]);
+    assert_eq!(go(&setup, &first).await, [false, true]);
+    // The other way round they are the same grants.
+    let turned = rights(paced([("/b", "1000/s"), ("/a", "1/h")]));
+    setup.door.adopt_paces([&*turned]);
+    assert_eq!(go(&setup, &turned).await, [false, true]);
+    // What is approved now holds, for calls that began before as well.
+    let other = rights(paced([("/a", "1000/s"), ("/b", "1/h")]));
+    setup.door.adopt_paces([&*other]);
+    assert_eq!(go(&setup, &first).await, [true, false]);
+    assert_eq!(go(&setup, &other).await, [true, false]);
 }

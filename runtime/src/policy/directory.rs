@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Pace;
 use super::address::Reach;
 use super::refused::{Quoted, list};
+use super::{GrantKey, Pace};
 use crate::names::{CredentialName, DirectoryName, ToolName};
 use crate::outbound::{Attribute, DirectorySearch, Dn, Host, Scope};
 
@@ -63,6 +63,14 @@ impl Tls {
 }
 
 impl DirectoryGrant {
+    /// Grants that differ in `private` alone allow the same searches, so the first of them is used.
+    pub fn key(&self) -> GrantKey {
+        let bases: BTreeSet<_> = self.bases.iter().map(ToString::to_string).collect();
+        let to = (&self.name, &self.server, bases, &self.scopes);
+        let what = (&self.attributes, &self.filter_attributes, &self.rules, self.entries);
+        GrantKey::new(&("directory", to, what, &self.credential, &self.tools))
+    }
+
     /// Which addresses the manifest opens. The operator's own reach bounds it: `Reach::within`.
     pub fn reach(&self) -> Reach {
         Reach { private: self.private, loopback: self.server.host.is_loopback() }
@@ -117,31 +125,37 @@ fn covers(base: &Dn, search: &DirectorySearch) -> bool {
 
 /// All that a shard may search, from its manifest. Never changes.
 #[derive(Debug, Clone, Default)]
-pub struct Directories(Vec<Arc<DirectoryGrant>>);
+pub struct Directories(Vec<(GrantKey, Arc<DirectoryGrant>)>);
 
 impl Directories {
     pub fn new(grants: Vec<DirectoryGrant>) -> Self {
-        Self(grants.into_iter().map(Arc::new).collect())
+        Self(grants.into_iter().map(|grant| (grant.key(), Arc::new(grant))).collect())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &DirectoryGrant> {
-        self.0.iter().map(AsRef::as_ref)
+        self.0.iter().map(|(_, grant)| grant.as_ref())
+    }
+
+    /// How fast each may be used.
+    pub fn paces(&self) -> impl Iterator<Item = (&GrantKey, Pace)> {
+        self.0.iter().map(|(key, grant)| (key, grant.pace))
     }
 
     /// `tool` is the one on whose behalf the search leaves; without one, grants bound to tools do not count.
     pub fn permit(&self, tool: Option<&ToolName>, search: DirectorySearch) -> Result<DirectoryPermit, NotPermitted> {
         let mut allowing = Vec::new();
         let mut misses = Vec::new();
-        for (index, grant) in self.0.iter().enumerate() {
+        for (index, (key, grant)) in self.0.iter().enumerate() {
             match grant.judge(tool, &search) {
-                Ok(base) => allowing.push((index, grant, base)),
+                Ok(base) => allowing.push(((index, key), grant, base)),
                 Err(part) => misses.push((grant, part)),
             }
         }
         // `min_by_key` takes the first of equals: the manifest's order is the last to decide.
         match allowing.into_iter().min_by_key(|(_, grant, _)| grant.width()) {
-            Some((index, grant, base)) => {
-                Ok(DirectoryPermit { grant: Arc::clone(grant), index, base: base.clone(), search })
+            Some(((index, key), grant, base)) => {
+                let (grant, key) = (Arc::clone(grant), key.clone());
+                Ok(DirectoryPermit { grant, key, index, base: base.clone(), search })
             }
             None => Err(refuse(misses, tool, &search)),
         }
@@ -153,6 +167,7 @@ impl Directories {
 pub struct DirectoryPermit {
     search: DirectorySearch,
     grant: Arc<DirectoryGrant>,
+    key: GrantKey,
     index: usize,
     base: Dn,
 }
@@ -164,6 +179,10 @@ impl DirectoryPermit {
 
     pub fn grant(&self) -> &DirectoryGrant {
         &self.grant
+    }
+
+    pub fn grant_key(&self) -> &GrantKey {
+        &self.key
     }
 
     /// The grant's place in the manifest, from 0.

@@ -52,6 +52,18 @@ pub struct Pace {
     pub interval: Option<Duration>,
 }
 
+/// What a grant is, apart from how fast it may be used, where it stands in the manifest and in which order it lists its
+/// parts. Two grants of one shard have the same key only if the second of them is never used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GrantKey(Arc<str>);
+
+impl GrantKey {
+    /// `content` is everything that tells the grant from others, with its lists in order.
+    pub(super) fn new(content: &dyn fmt::Debug) -> Self {
+        Self(format!("{content:?}").into())
+    }
+}
+
 impl Pace {
     /// As slow as the other, or slower. What is not set is no limit.
     pub fn is_within(&self, wide: &Self) -> bool {
@@ -61,6 +73,16 @@ impl Pace {
 }
 
 impl EgressGrant {
+    /// Grants that differ in `private` or `idempotent` alone allow the same requests, so the first of them is used.
+    pub fn key(&self) -> GrantKey {
+        let methods: BTreeSet<_> = self.methods.iter().map(Method::as_str).collect();
+        let paths: BTreeSet<_> = self.paths.iter().collect();
+        let documents = self.documents.as_ref().map(|all| all.iter().map(Document::digest).collect::<BTreeSet<_>>());
+        let keep = self.keep.as_ref().map(|all| all.iter().collect::<BTreeSet<_>>());
+        let (to, as_whom) = ((self.scheme, &self.host, methods, paths, &self.query), (&self.credential, &self.tools));
+        GrantKey::new(&("egress", to, as_whom, documents, keep))
+    }
+
     /// Which addresses the manifest opens. The operator's own reach bounds it: `Reach::within`.
     pub fn reach(&self) -> Reach {
         Reach { private: self.private, loopback: self.host.is_loopback() }
@@ -106,15 +128,20 @@ impl EgressGrant {
 
 /// All that a shard may send, from its manifest. Never changes.
 #[derive(Debug, Clone, Default)]
-pub struct Grants(Vec<Arc<EgressGrant>>);
+pub struct Grants(Vec<(GrantKey, Arc<EgressGrant>)>);
 
 impl Grants {
     pub fn new(grants: Vec<EgressGrant>) -> Self {
-        Self(grants.into_iter().map(Arc::new).collect())
+        Self(grants.into_iter().map(|grant| (grant.key(), Arc::new(grant))).collect())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &EgressGrant> {
-        self.0.iter().map(AsRef::as_ref)
+        self.0.iter().map(|(_, grant)| grant.as_ref())
+    }
+
+    /// How fast each may be used.
+    pub fn paces(&self) -> impl Iterator<Item = (&GrantKey, Pace)> {
+        self.0.iter().map(|(key, grant)| (key, grant.pace))
     }
 
     /// `tool` is the one on whose behalf the request leaves; without one, grants bound to tools do not count.
@@ -122,16 +149,16 @@ impl Grants {
         let carrier = Carrier::new(&outbound);
         let mut allowing = Vec::new();
         let mut misses = Vec::new();
-        for (index, grant) in self.0.iter().enumerate() {
+        for (key, grant) in &self.0 {
             match grant.judge(tool, &outbound, &carrier) {
-                Ok(template) => allowing.push((index, grant, template)),
+                Ok(template) => allowing.push((key, grant, template)),
                 Err(miss) => misses.push((grant.as_ref(), miss)),
             }
         }
         // `min_by_key` takes the first of equals: the manifest's order is the last to decide.
         match allowing.into_iter().min_by_key(|(_, grant, template)| grant.width(template, &outbound)) {
-            Some((index, grant, template)) => {
-                Ok(Permit { grant: Arc::clone(grant), index, template: template.clone(), outbound })
+            Some((key, grant, template)) => {
+                Ok(Permit { grant: Arc::clone(grant), key: key.clone(), template: template.clone(), outbound })
             }
             None => Err(refuse(misses, tool, &outbound, &carrier)),
         }
@@ -143,7 +170,7 @@ impl Grants {
 pub struct Permit {
     outbound: Outbound,
     grant: Arc<EgressGrant>,
-    index: usize,
+    key: GrantKey,
     template: PathTemplate,
 }
 
@@ -156,9 +183,8 @@ impl Permit {
         &self.grant
     }
 
-    /// The grant's place in the manifest, from 0.
-    pub fn grant_index(&self) -> usize {
-        self.index
+    pub fn grant_key(&self) -> &GrantKey {
+        &self.key
     }
 
     /// Of the grant's paths, the one that covers the request.

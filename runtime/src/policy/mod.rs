@@ -76,7 +76,7 @@ mod within;
 pub use artifacts::{ArtifactGrant, ArtifactPermit, Artifacts, NotKept, is_media_type};
 pub use directory::{Directories, DirectoryGrant, DirectoryPermit, LdapServer, NotPermitted, SearchPart, Tls};
 pub use document::{Document, DocumentDigest, NoDocument};
-pub use grant::{EgressGrant, Grants, Pace, Permit};
+pub use grant::{EgressGrant, GrantKey, Grants, Pace, Permit};
 pub use host::{BadHost, HostPattern};
 pub use keep::{BadKeep, KeepPath, KeepStep};
 pub use path::{BadPath, PathTemplate};

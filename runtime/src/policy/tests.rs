@@ -109,6 +109,49 @@ fn every_part_of_a_request_must_be_granted() {
     }
 }
 
+/// Everything that tells one grant from another, each part in a spelling of its own.
+#[test]
+fn a_grant_is_known_by_what_it_allows_and_not_by_its_order_or_pace() {
+    let grant = "[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\", \"POST\"]\npaths = [\"/a\", \"/b\"]\n\
+        query = [\"x\", \"y\"]\ncredential = \"c\"\ntools = [\"x_a\"]\ndocuments = [\"A\"]\nkeep = [\"/a\", \"/b\"]\n";
+    let key = |text: &str| read(text)[0].key();
+    let first = key(grant);
+    for (from, to) in [
+        ("[\"GET\", \"POST\"]", "[\"POST\", \"GET\"]"),
+        ("paths = [\"/a\", \"/b\"]", "paths = [\"/b\", \"/a\"]"),
+        ("keep = [\"/a\", \"/b\"]", "keep = [\"/b\", \"/a\"]"),
+        ("tools =", "private = true\ntools ="),
+    ] {
+        let other = grant.replace(from, to);
+        assert_ne!(other, grant);
+        assert_eq!(key(&other), first, "{to}");
+    }
+    let mut paced = read(grant);
+    paced[0].pace.concurrency = std::num::NonZeroU32::new(3);
+    paced[0].pace.interval = Some(std::time::Duration::from_secs(1));
+    assert_eq!(paced[0].key(), first);
+    for (from, to) in [
+        ("a.test", "b.test"),
+        ("a.test", "a.test:8443"),
+        ("a.test", "*.a.test"),
+        ("[\"GET\", \"POST\"]", "[\"GET\"]"),
+        ("paths = [\"/a\", \"/b\"]", "paths = [\"/a\"]"),
+        ("query = [\"x\", \"y\"]", "query = [\"x\"]"),
+        ("credential = \"c\"", "credential = \"d\""),
+        ("credential = \"c\"\n", ""),
+        ("[\"x_a\"]", "[]"),
+        ("tools = [\"x_a\"]\n", ""),
+        ("[\"A\"]", "[]"),
+        ("documents = [\"A\"]\n", ""),
+        ("keep = [\"/a\", \"/b\"]", "keep = [\"/a\"]"),
+        ("keep = [\"/a\", \"/b\"]\n", ""),
+    ] {
+        let other = grant.replace(from, to);
+        assert_ne!(other, grant, "{from}");
+        assert_ne!(key(&other), first, "{to}");
+    }
+}
+
 #[test]
 fn empty_means_closed() {
     let root = get("https://a.test/");

@@ -524,3 +524,31 @@ fn every_suggestion_is_a_manifest_that_allows_just_this_search() {
     }
     assert!(n_suggested > 1_000, "only {n_suggested} searches were refused, so little was shown");
 }
+
+#[test]
+fn a_directory_s_grant_is_known_by_what_it_allows_and_not_by_its_pace() {
+    let grant = AD.replace("scopes = [\"subtree\"]", "scopes = [\"subtree\", \"base\"]");
+    let key = |text: &str| read(text)[0].key();
+    let first = key(&grant);
+    let mut paced = read(&grant.replace("\"subtree\", \"base\"", "\"base\", \"subtree\""));
+    paced[0].pace.interval = Some(std::time::Duration::from_secs(1));
+    assert_eq!(paced[0].key(), first);
+    for (from, to) in [
+        ("name = \"ad\"", "name = \"other\""),
+        ("dc1.", "dc2."),
+        ("bases =", "tls = \"starttls\"\nport = 636\nbases ="),
+        ("bases =", "port = 637\nbases ="),
+        ("OU=Users", "OU=People"),
+        ("\"subtree\", \"base\"", "\"base\""),
+        ("attributes = [\"cn\", \"mail\"]", "attributes = [\"cn\"]"),
+        ("[\"mail\", \"userAccountControl\"]", "[\"mail\"]"),
+        ("rules = [\"1.2.840.113556.1.4.803\"]", "rules = []"),
+        ("credential = \"ad\"", "credential = \"other\""),
+        ("tools = [\"ad_get_user\"]\n", ""),
+        ("entries = 1000", "entries = 1001"),
+    ] {
+        let other = grant.replacen(from, to, 1);
+        assert_ne!(other, grant, "{from}");
+        assert_ne!(key(&other), first, "{to}");
+    }
+}
