@@ -264,6 +264,27 @@ fn a_token_stands_for_exactly_what_was_shown() {
 }
 
 #[test]
+fn a_token_stands_for_what_was_approved_before_even_where_that_makes_no_finding() {
+    let now = Around::new().authority(MANIFEST);
+    let approving = |manifest: &str| {
+        let mut lock = Lock::default();
+        lock.approve(shard(), Around::new().authority(manifest), approval());
+        let findings = lock.judge(&shard(), &now, &Signers::default());
+        assert_eq!(findings, [], "{manifest}");
+        token(&lock, [(&shard(), &now, findings.as_slice())])
+    };
+    let same = approving(MANIFEST);
+    assert_eq!(approving(MANIFEST), same);
+    for (narrow, wide) in [
+        ("egress-calls = 10", "egress-calls = 11"),
+        ("rate = \"5/s\"", "rate = \"6/s\""),
+        ("\"$top\"]", "\"$top\", \"$skip\"]"),
+    ] {
+        assert_ne!(approving(&MANIFEST.replacen(narrow, wide, 1)), same, "{wide}");
+    }
+}
+
+#[test]
 fn only_a_signature_of_a_listed_key_over_just_this_counts() {
     let (now, shard) = (Around::new().authority(MANIFEST), shard());
     let (ada, _) = audit::Signer::generate("ada").unwrap();
