@@ -61,9 +61,9 @@ pub struct Host {
 }
 
 /// Under what the shards serve.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Of the lock.
+    /// SHA-256 of the lock file.
     pub lock: Option<Digest>,
     /// Without approval, for this run. Every result and every line says so.
     pub dev: bool,
@@ -125,6 +125,24 @@ impl Host {
     #[must_use]
     pub fn standing(self, standing: Standing) -> Self {
         Self { standing, ..self }
+    }
+
+    /// The same without these shards, each with the reason, and under another lock.
+    #[must_use]
+    pub fn without(&self, gone: &BTreeMap<ShardName, String>, lock: Option<Digest>) -> Self {
+        Self::new(self.router.without(gone), self.door.clone(), self.clock)
+            .of_persons(self.persons.clone(), self.results.clone())
+            .standing(Standing { lock, ..self.standing })
+    }
+
+    /// Whether it offers what the other does, from the very same shards and under the same lock.
+    pub fn is_as(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.router, &other.router);
+        self.standing == other.standing
+            && mine.shards().len() == theirs.shards().len()
+            && mine.shards().iter().zip(theirs.shards()).all(|(one, other)| Arc::ptr_eq(one, other))
+            && mine.left_out().len() == theirs.left_out().len()
+            && mine.left_out().iter().zip(theirs.left_out()).all(|(one, other)| one.is_of(other))
     }
 
     /// Whether what serves was accepted without approval.
@@ -214,7 +232,7 @@ impl Host {
             return Err(Fault::InvalidArguments(problems.join("; ")));
         }
         let room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
-        let cancelled = self.cancelled(&route.shard, asked);
+        let cancelled = self.cancelled(&route.shard, &asked.cancelled);
         let limits = &route.shard.rights.limits;
         // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
         let (now, within) = (Instant::now(), asked.within.as_ref());
@@ -255,14 +273,14 @@ impl Host {
     }
 
     /// The client's word, or that the shard was stopped.
-    fn cancelled(&self, shard: &Shard, asked: &Asked) -> Cancelled {
+    fn cancelled(&self, shard: &Shard, by_client: &CancellationToken) -> Cancelled {
         let token = self.stops.get(&shard.manifest.name).map(CancellationToken::child_token).unwrap_or_default();
-        let (by_client, here) = (asked.cancelled.clone(), token.clone());
+        let (gone, here) = (by_client.clone(), token.clone());
         let watch = tokio::spawn(async move {
-            by_client.cancelled().await;
+            gone.cancelled().await;
             here.cancel();
         });
-        if asked.cancelled.is_cancelled() {
+        if by_client.is_cancelled() {
             token.cancel();
         }
         Cancelled { token, watch }

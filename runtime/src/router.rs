@@ -22,7 +22,7 @@ use crate::tool::{Document, Prompt, Tool};
 
 pub struct Router {
     shards: Vec<Arc<Shard>>,
-    routes: BTreeMap<ToolName, Route>,
+    routes: BTreeMap<ToolName, Arc<Route>>,
     left_out: Vec<LeftOut>,
     rooms: Arc<Rooms>,
 }
@@ -38,6 +38,8 @@ pub struct LeftOut {
     pub disabled: bool,
     /// It is not known yet whether it serves.
     pub loading: bool,
+    /// What lies there may be good: it could not be read this time.
+    pub may_pass: bool,
 }
 
 /// One tool, ready to be called.
@@ -86,7 +88,24 @@ impl Router {
     }
 
     pub fn route(&self, tool: &str) -> Option<&Route> {
-        self.routes.get(tool)
+        self.routes.get(tool).map(AsRef::as_ref)
+    }
+
+    /// The same without these shards, each with the reason. Made of what is at hand: nothing is read, compiled or listed,
+    /// so it takes no time that a shard could stretch.
+    #[must_use]
+    pub fn without(&self, gone: &BTreeMap<ShardName, String>) -> Self {
+        let (out, shards): (Vec<_>, Vec<_>) =
+            self.shards.iter().cloned().partition(|shard| gone.contains_key(&shard.manifest.name));
+        let serves = |route: &Arc<Route>| !gone.contains_key(&route.shard.manifest.name);
+        let routes = self.routes.iter().filter(|(_, route)| serves(route));
+        let mut left_out = self.left_out.clone();
+        left_out
+            .extend(out.iter().filter_map(|shard| Some(LeftOut::of(shard, gone.get(&shard.manifest.name)?.clone()))));
+        left_out.sort_by(|a, b| a.name.cmp(&b.name));
+        let routes = routes.map(|(name, route)| (name.clone(), Arc::clone(route))).collect();
+        self.rooms.serve(shards.iter().map(|shard| shard.manifest.name.clone()));
+        Self { shards, routes, left_out, rooms: self.rooms.clone() }
     }
 
     /// Sorted by name within each shard, and shards by name.
@@ -133,17 +152,23 @@ impl Route {
 impl LeftOut {
     /// A shard that cannot serve.
     pub fn bad(name: String, manifest: PathBuf, reason: String) -> Self {
-        Self { name, manifest, reason, disabled: false, loading: false }
+        Self { name, manifest, reason, disabled: false, loading: false, may_pass: false }
     }
 
     /// A shard that was switched off.
     pub fn disabled(name: &ShardName, manifest: PathBuf, by: String) -> Self {
-        Self { name: name.to_string(), manifest, reason: format!("disabled by {by}"), disabled: true, loading: false }
+        let reason = format!("disabled by {by}");
+        Self { disabled: true, ..Self::bad(name.to_string(), manifest, reason) }
     }
 
     /// A shard that is not ready yet.
     pub fn loading(name: String, manifest: PathBuf) -> Self {
-        Self { name, manifest, reason: "is still being loaded".to_owned(), disabled: false, loading: true }
+        Self { loading: true, ..Self::bad(name, manifest, "is still being loaded".to_owned()) }
+    }
+
+    /// Whether it is the same shard that stays out, for whatever reason.
+    pub fn is_of(&self, other: &Self) -> bool {
+        (&self.name, &self.manifest, self.disabled) == (&other.name, &other.manifest, other.disabled)
     }
 
     fn of(shard: &Shard, reason: String) -> Self {
@@ -200,7 +225,7 @@ fn rivalry(shard: &Shard, other: &Shard) -> Option<String> {
     Some(format!("claims tools {overlap}*, and so does shard {}; neither is served", theirs.name))
 }
 
-fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Route)>, String> {
+fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Arc<Route>)>, String> {
     let route = |tool: &Tool| {
         let validator = |which: &str, schema: &Value| {
             schema_validator(schema)
@@ -222,7 +247,7 @@ fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Route)>, String> {
             output: tool.output_schema.as_ref().map(|schema| validator("output-schema", schema)).transpose()?,
             tool: tool.clone(),
         };
-        Ok((tool.name.clone(), route))
+        Ok((tool.name.clone(), Arc::new(route)))
     };
     shard.tools.iter().map(route).collect()
 }

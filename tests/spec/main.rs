@@ -37,6 +37,7 @@ mod persons;
 mod policy_matrix;
 mod readers;
 mod redact;
+mod reload;
 mod review;
 mod redaction_corpus;
 mod schema;

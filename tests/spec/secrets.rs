@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use nexus::wire::mock::Misbehaviour;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::record::record;
 use crate::support::spellings::{assert_no_secret, spellings};
 use crate::support::upstream::{CLIENT_SECRET, Upstream};
-use crate::support::{Nexus, guest, repo};
+use crate::support::{Nexus, eventually, guest, repo};
 
 /// What a token endpoint of a test's own gives out, so that a test can know it. Found by the same search as a random one.
 const TOKEN: &str = "mock.9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -352,4 +353,34 @@ fn a_secret_may_come_from_a_file_that_only_its_owner_reads() {
             assert!(called.ran.stderr.contains("ENTRA_CLIENT_SECRET"), "{called:#?}");
         }
     }
+}
+
+#[test]
+fn a_secret_that_is_renewed_while_a_server_runs_is_masked_and_so_is_the_old_one() {
+    use std::os::unix::fs::PermissionsExt;
+
+    const RENEWED: &str = "quiet-harbour-lantern-forty";
+    let said = json!({ "value": [], "old": format!("<{CLIENT_SECRET}>"), "new": format!("<{RENEWED}>") });
+    let upstream = upstream(&token(), &json!({ "status": 200, "body": said }));
+    let nexus = upstream.reached_by(hostile());
+    let file = nexus.path("client-secret");
+    fs::write(&file, CLIENT_SECRET).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let nexus = nexus.env("ENTRA_CLIENT_SECRET", "").env("ENTRA_CLIENT_SECRET_FILE", &file.display().to_string());
+    let server = nexus.serve();
+    let client = server.client();
+    let echoed = || {
+        let result = client.call("hostile_fetch", granted());
+        let body = result["structuredContent"]["body"].as_str().unwrap_or_else(|| panic!("{result:#}"));
+        let body: Value = serde_json::from_str(body).unwrap();
+        [&body["old"], &body["new"]].map(|value| value.as_str().unwrap().to_owned())
+    };
+    // What nobody has told the host is no secret of its own.
+    assert_eq!(echoed(), [format!("<{MARK}>"), format!("<{RENEWED}>")]);
+    fs::write(&file, RENEWED).unwrap();
+    let pid = server.pid().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    eventually("the look at secrets", || echoed()[1] != format!("<{RENEWED}>"));
+    assert_eq!(echoed(), [format!("<{MARK}>"), format!("<{MARK}>")]);
+    server.stop();
 }

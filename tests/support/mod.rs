@@ -201,6 +201,11 @@ impl Nexus {
         Serving::start(self.command(&["serve", "--bind", bind]))
     }
 
+    /// The same by a command of the test's own.
+    pub fn serving(&self, command: Command) -> Serving {
+        Serving::start(command)
+    }
+
     /// `nexus serve --stdio`.
     pub fn stdio(&self) -> mcp::Stdio {
         mcp::Stdio::start(self.command(&["serve", "--stdio"]))

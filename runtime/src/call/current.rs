@@ -32,6 +32,12 @@ impl Current {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
+    /// Every host on which a call may be under way, the one that answers now first.
+    pub fn hosts(&self) -> Vec<Arc<Host>> {
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(self.host()).chain(retired.iter().cloned()).collect()
+    }
+
     /// Told of every replacement from here on.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -48,8 +54,7 @@ impl Current {
 
     /// Ends a shard's calls on every host.
     pub fn stop_shard(&self, shard: &crate::names::ShardName) {
-        self.host().stop_shard(shard);
-        for host in self.retired.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for host in self.hosts() {
             host.stop_shard(shard);
         }
     }

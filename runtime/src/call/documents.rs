@@ -106,8 +106,9 @@ impl Host {
             None => Err(Fault::Busy),
             Some(room) => {
                 let deadline = Instant::now() + shard.rights.limits.deadline;
-                let caller =
-                    Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, reader.cancelled);
+                let cancelled = self.cancelled(shard, &reader.cancelled);
+                let stop = cancelled.token.clone();
+                let caller = Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, stop);
                 let caller = Arc::new(caller.within(room.memory()));
                 let ended = run(&caller).await.unwrap_or_else(|failure| Err(self.failed(shard, &failure)));
                 self.door.end_of_call(&caller).await;

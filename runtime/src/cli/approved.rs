@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -52,6 +53,10 @@ pub(super) fn quarantine(settings: &Settings) -> Result<Quarantine, Exit> {
 
 /// None if there is no such file.
 pub(super) fn read(file: &Path) -> Result<Option<String>, Exit> {
+    // A pipe would keep the reader for as long as nobody writes.
+    if fs::metadata(file).is_ok_and(|about| !about.is_file()) {
+        return Err(Exit::settings_of(&file.display().to_string(), &io::Error::other("it is no file")));
+    }
     match fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -83,12 +88,45 @@ pub(super) fn write(file: &Path, text: &str) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Changes whenever one of the files may have.
-pub(super) fn fingerprint(settings: &Settings) -> Vec<Option<(u64, u64, std::time::SystemTime)>> {
-    use std::os::unix::fs::MetadataExt as _;
-    let of = |file: &Path| {
+/// A descriptor that is good for nothing but to be let go when one is needed.
+pub(super) fn spare_descriptor() -> io::Result<OwnedFd> {
+    fs::File::open("/dev/null").map(OwnedFd::from)
+}
+
+/// What tells one state of a file from another without reading it. A file that is changed and looks the same is not what serves:
+/// what serves is what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    place: (u64, u64),
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// None if there is no such file, or none that can be looked at.
+    pub(super) fn of(file: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
         let about = fs::metadata(file).ok()?;
-        Some((about.ino(), about.len(), about.modified().ok()?))
-    };
-    vec![of(&settings.review.lock), of(&settings.review.quarantine())]
+        Some(Self {
+            place: (about.dev(), about.ino()),
+            length: about.len(),
+            modified: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
+        })
+    }
+}
+
+/// Lock and quarantine as they were looked at: another value wherever one of them may say something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    lock: Option<Stamp>,
+    quarantine: Option<Stamp>,
+}
+
+impl Seen {
+    pub(super) fn now(settings: &Settings) -> Self {
+        let review = &settings.review;
+        Self { lock: Stamp::of(&review.lock), quarantine: Stamp::of(&review.quarantine()) }
+    }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::settings::Settings;
+use super::start::Started;
 use super::{Common, start};
 use crate::call::{Answer, Asked, ClientName, Good, Principal};
 use crate::egress::{Crossed, Verdict};
@@ -33,7 +34,7 @@ impl Call {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let arguments = self.arguments()?;
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
-        let (ground, host) = start::host(settings, self.dev).await?;
+        let Started { ground, host, .. } = start::host(settings, self.dev).await?;
         let settings = ground.settings();
         let cancelled = CancellationToken::new();
         let on_signal = cancelled.clone();

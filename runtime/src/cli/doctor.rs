@@ -7,6 +7,7 @@ use serde_json::json;
 use super::call::print;
 use super::exit::Exit;
 use super::settings::{self, Settings};
+use super::start::Started;
 use super::{Common, load, start};
 use crate::call::Host;
 use crate::manifest::Manifest;
@@ -71,7 +72,7 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
     }
     // Loading everything also proves the ledger, the cache and the components.
     match start::host(settings, false).await {
-        Ok((ground, host)) => {
+        Ok(Started { ground, host, .. }) => {
             let settings = ground.settings();
             findings.push(finding("ledger", Ok(settings.ledger.display().to_string())));
             if host.keeps_artifacts() {

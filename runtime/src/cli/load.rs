@@ -152,7 +152,10 @@ impl Job {
     /// `trust` is told the second time: the first time the component's digest decides it.
     async fn run(self, loader: &Loader, door: &Arc<Door>, trust: Option<Trust>) -> Step {
         let (name, file) = (self.manifest.name.to_string(), self.manifest.file.clone());
-        let out = |error: LoadError| Step::Out(LeftOut::bad(name.clone(), file.clone(), story(&error)));
+        let out = |error: LoadError| {
+            let may_pass = error.may_pass();
+            Step::Out(LeftOut { may_pass, ..LeftOut::bad(name.clone(), file.clone(), story(&error)) })
+        };
         let read = tokio::task::spawn_blocking(move || (Binary::read(&self.manifest), self)).await;
         let (binary, job) = match read {
             Ok((Ok(binary), job)) => (binary, job),

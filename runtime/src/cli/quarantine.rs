@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::approve::{record, user};
-use super::approved::{self, quarantine};
+use super::approved::{self, Approved, quarantine};
 use super::call::print;
 use super::exit::Exit;
 use super::settings::Settings;
@@ -35,8 +35,12 @@ pub(super) struct Quarantine {
     lift: bool,
 }
 
-/// A name that is misspelt stops nobody, so it is an error. Where no shard can be looked for, whoever wants to stop one may.
+/// A name that is misspelt stops nobody, so it is an error. A shard that is approved is known without a look at its folder, and where
+/// no shard can be looked for any may be stopped.
 fn known(settings: &Settings, shard: &ShardName) -> Result<(), Exit> {
+    if Approved::read(settings).is_ok_and(|approved| approved.lock.approved(shard).is_some()) {
+        return Ok(());
+    }
     let Ok((found, left_out)) = load::manifests(settings) else { return Ok(()) };
     let names =
         found.iter().map(|manifest| manifest.name.to_string()).chain(left_out.into_iter().map(|left| left.name));

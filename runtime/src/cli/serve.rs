@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use super::reload::Watch;
 use super::settings::Settings;
-use super::{Common, reload, start};
+use super::{Common, start};
 use crate::call::Current;
 use crate::mcp::{self, HttpError, HttpOptions};
 
@@ -39,9 +40,13 @@ impl Serve {
             );
             return Err(Exit::usage(story));
         }
-        let (ground, host) = start::host(settings, self.dev).await?;
+        // Before anything is loaded: from here on a hangup ends nothing.
+        let hangups = signal(SignalKind::hangup()).map_err(|error| Exit::failed("signals", &error))?;
+        let started = start::host(settings, self.dev).await?;
+        let host = started.host.clone();
         let current = Arc::new(Current::new(host.clone()));
-        let watching = tokio::spawn(reload::watch(ground, current.clone()));
+        let watch = Arc::new(Watch::start(started, current.clone())?);
+        let reloading = tokio::spawn(on_hangup(hangups, watch.clone()));
         let source = host.source().as_str();
         let served = if self.stdio {
             tracing::info!(source, tools = host.router().tools().count(), "serving one client over stdio");
@@ -71,12 +76,19 @@ impl Serve {
                 HttpError::Bind { .. } | HttpError::Serve(_) => Exit::resource(&error),
             })
         };
-        // It holds the ledger, whose last holder waits for the disk.
-        watching.abort();
-        let _ = watching.await;
+        reloading.abort();
+        watch.stop().await;
         current.settle().await;
         start::stop(&host).await;
         served.map(|()| ExitCode::SUCCESS)
+    }
+}
+
+/// SIGHUP: another look at lock, quarantine, folders and the files of secrets.
+async fn on_hangup(mut hangups: Signal, watch: Arc<Watch>) {
+    while hangups.recv().await.is_some() {
+        tracing::info!("hangup: looking at approvals, shards and secrets again");
+        watch.look_again();
     }
 }
 

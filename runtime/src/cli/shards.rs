@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::review::text::section;
 use super::review::words::may;
 use super::settings::Settings;
+use super::start::Started;
 use super::{Common, start};
 use crate::call::Host;
 
@@ -23,7 +24,7 @@ pub(super) struct Shards {
 impl Shards {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
-        let (_ground, host) = start::host(settings, false).await?;
+        let Started { ground: _ground, host, .. } = start::host(settings, false).await?;
         let text = if common.json { json_text(&host) } else { text(&host, self.tools) };
         start::stop(&host).await;
         print(text.trim_end()).map_err(|error| Exit::failed("output", &error))?;

@@ -2,9 +2,11 @@
 //! router.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::approved::Approved;
+use super::approved::{Approved, Seen, Stamp};
 use super::exit::Exit;
 use super::load::{Loading, Looked, manifests};
 use super::settings::{self, Settings, SettingsError};
@@ -22,7 +24,7 @@ use crate::secrets::{SecretValue, Vault};
 use crate::shard::{Cache, Compiler, Loader, Shard, engine};
 use crate::wire::{Mock, Network, NetworkOptions, Wire};
 
-/// What a host stands on, and what outlives a reload: ledger, door, engine.
+/// What a host stands on, and what outlives a reload: ledger, door, engine, and what shards had.
 pub(super) struct Ground {
     settings: Arc<Settings>,
     door: Arc<Door>,
@@ -33,10 +35,54 @@ pub(super) struct Ground {
     rooms: Arc<Rooms>,
     /// Shards serve without approval.
     dev: bool,
+    kept: Mutex<Kept>,
+}
+
+/// What the last look left for the next one, by manifest file.
+#[derive(Default)]
+struct Kept {
+    vaults: BTreeMap<PathBuf, Vault>,
+    /// As the component's file was when the shard that serves was loaded from it.
+    served: BTreeMap<PathBuf, Option<Stamp>>,
+    /// Shards that are not loaded again before their files or the approvals change.
+    refused: BTreeMap<PathBuf, RefusedShard>,
+    /// What the log has said of shards that stay out.
+    told: Vec<LeftOut>,
+}
+
+/// Its component may be anybody's and take long to refuse, so it is not loaded at every look.
+struct RefusedShard {
+    component: Option<Stamp>,
+    manifest: Digest,
+    reason: String,
+    /// When it is loaded again all the same, and how long after the last time: what failed may have been the host's doing.
+    /// None if it did load, and is not approved.
+    again: Option<(Instant, Duration)>,
+}
+
+/// Between loads of a shard that failed to load: each pause twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What a look at the folders came to.
+pub(super) struct Reloaded {
+    pub host: Arc<Host>,
+    /// Something that is approved does not serve as it lies there: another look may find it better.
+    pub amiss: bool,
+}
+
+/// A host, what it stands on, and under which approvals it was put together.
+pub(super) struct Started {
+    pub ground: Ground,
+    pub host: Arc<Host>,
+    /// As the files looked before they were read.
+    pub approvals: Seen,
+    pub approved: Approved,
+    pub amiss: bool,
 }
 
 /// Opens the ledger, loads every shard that can be loaded and is approved, and writes the start into the ledger.
-pub(super) async fn host(settings: Settings, dev: bool) -> Result<(Ground, Arc<Host>), Exit> {
+pub(super) async fn host(settings: Settings, dev: bool) -> Result<Started, Exit> {
     let ledger = ledger(&settings)?;
     let (persons, is_new_key) = persons::load_or_make(&settings)?;
     if is_new_key {
@@ -44,18 +90,23 @@ pub(super) async fn host(settings: Settings, dev: bool) -> Result<(Ground, Arc<H
         ledger.note(made).await.map_err(|error| Exit::ledger(&error))?;
     }
     let (wire, clock) = wire(&settings)?;
-    let looked = look(&settings)?;
+    let mut vaults = BTreeMap::new();
+    let looked = look(&settings, &mut vaults)?;
     let door = Arc::new(door(ledger, wire, &looked).keeping(settings.reports.store()));
     let (loader, rooms) = loader(&settings)?;
-    let ground = Ground { loader, rooms, settings: Arc::new(settings), door, clock, persons, dev };
+    let kept = Mutex::new(Kept { vaults, ..Kept::default() });
+    let ground = Ground { loader, rooms, settings: Arc::new(settings), door, clock, persons, dev, kept };
     if dev {
         tracing::warn!(
             "--dev: every shard serves, whether or not anybody approved it; every result and every line of the ledger says so"
         );
     }
-    let host = ground.serving(looked, None).await?;
+    let approvals = Seen::now(&ground.settings);
+    let approved = Approved::read(&ground.settings)?;
+    let Reloaded { host, amiss } = ground.serving(looked, &approved, &[], None).await;
     ground.record_start(&host).await.map_err(|error| Exit::ledger(&error))?;
-    Ok((ground, host))
+    ground.adopt(&host);
+    Ok(Started { ground, host, approvals, approved, amiss })
 }
 
 /// What shards are loaded with, and the room for their calls.
@@ -77,7 +128,7 @@ pub(super) async fn every_shard(
     let place = tempfile::tempdir().map_err(|error| failed(&error))?;
     let ledger = Ledger::open(&place.path().join("ledger.jsonl"), audit::Options::default());
     let network = Network::new(NetworkOptions::default()).map_err(|error| Exit::settings(&error))?;
-    let looked = look(settings)?;
+    let looked = look(settings, &mut BTreeMap::new())?;
     let door = Arc::new(door(ledger.map_err(|error| failed(&error))?, Wire::Network(network), &looked));
     let (loader, _) = loader(settings)?;
     let mut loading = Loading::begin(looked, approved, &loader, &door);
@@ -85,18 +136,29 @@ pub(super) async fn every_shard(
     Ok((loading.shards().to_vec(), loading.left_out()))
 }
 
-fn look(settings: &Settings) -> Result<Looked, Exit> {
+/// `vaults` are those of the look before: a shard whose credentials are made of the same goes on with them.
+fn look(settings: &Settings, vaults: &mut BTreeMap<PathBuf, Vault>) -> Result<Looked, Exit> {
     let (found, mut left_out) = manifests(settings)?;
     let mut manifests = Vec::new();
     for manifest in found {
         match vault(settings, &manifest) {
-            Ok(vault) => manifests.push((manifest, vault)),
+            Ok(vault) => {
+                let vault = match vaults.get(&manifest.file) {
+                    Some(before) => vault.adopting(before),
+                    None => vault,
+                };
+                vaults.insert(manifest.file.clone(), vault.clone());
+                manifests.push((manifest, vault));
+            }
             Err(error) => {
                 let name = manifest.name.to_string();
                 left_out.push(LeftOut::bad(name, manifest.file, story(&error)));
             }
         }
     }
+    vaults.retain(|file, _| {
+        manifests.iter().any(|(manifest, _)| manifest.file == *file) || left_out.iter().any(|out| out.manifest == *file)
+    });
     Ok(Looked { manifests, left_out })
 }
 
@@ -116,55 +178,155 @@ impl Ground {
         &self.settings
     }
 
-    /// The shards anew, as files and approvals are now. One that was approved and is not as it lies there now goes on as it was
-    /// loaded, as long as that is still approved.
-    pub(super) async fn reloaded(&self, before: &Host) -> Result<Arc<Host>, Exit> {
-        let looked = look(&self.settings)?;
+    /// The shards anew, as files, secrets and approvals are now. A shard whose files and secrets are as they were is not loaded
+    /// again, and neither is one that did not load or was not approved, unless `afresh`. One that was approved and is not as
+    /// it lies there now goes on as it was loaded, as long as that is still approved.
+    ///
+    /// What begins to serve is on record before it does: if it cannot be, the error is the ledger's.
+    pub(super) async fn reloaded(
+        &self,
+        approved: &Approved,
+        known: &[Arc<Shard>],
+        before: &Host,
+        afresh: bool,
+    ) -> Result<(Reloaded, Option<Exit>), Exit> {
+        if afresh {
+            self.kept().refused.clear();
+        }
+        let mut vaults = self.kept().vaults.clone();
+        let looked = look(&self.settings, &mut vaults)?;
+        self.kept().vaults = vaults;
         for secret in looked.manifests.iter().flat_map(|(_, vault)| vault.values()) {
             self.door.scrubber().add(&secret);
         }
-        let host = self.serving(looked, Some(before)).await?;
-        self.record_shards(&host).await.map_err(|error| Exit::ledger(&error))?;
-        Ok(host)
+        let reloaded = self.serving(looked, approved, known, Some(before)).await;
+        let unrecorded = match reloaded.host.is_as(before) {
+            true => None,
+            false => self.record_shards(&reloaded.host).await.err().map(|error| Exit::ledger(&error)),
+        };
+        Ok((reloaded, unrecorded))
     }
 
-    async fn serving(&self, looked: Looked, before: Option<&Host>) -> Result<Arc<Host>, Exit> {
-        let approved = Approved::read(&self.settings)?;
-        let mut loading = Loading::begin(looked, &approved, &self.loader, &self.door);
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn serving(
+        &self,
+        looked: Looked,
+        approved: &Approved,
+        known: &[Arc<Shard>],
+        before: Option<&Host>,
+    ) -> Reloaded {
+        let Unchanged { mut shards, mut left_out, looked, stamps } = self.unchanged(looked, known);
+        let mut loading = Loading::begin(looked, approved, &self.loader, &self.door);
         loading.all().await;
-        let mut left_out = loading.left_out();
-        let mut shards = Vec::new();
-        for shard in loading.shards() {
-            let (name, file) = (shard.manifest.name.clone(), shard.manifest.file.clone());
-            match self.refused(&approved, shard) {
-                None => shards.push(shard.clone()),
-                Some(reason) => left_out.push(LeftOut::bad(name.to_string(), file, reason)),
+        let not_loaded = loading.left_out();
+        shards.extend(loading.shards().iter().cloned());
+        let (mut serving, mut unapproved) = (Vec::new(), Vec::new());
+        for shard in shards {
+            match self.refused(approved, &shard) {
+                None => serving.push(shard),
+                Some(reason) => {
+                    unapproved.push(LeftOut::bad(shard.manifest.name.to_string(), shard.manifest.file.clone(), reason));
+                }
             }
         }
-        for shard in before.into_iter().flat_map(|host| host.router().shards()) {
+        self.keep(&serving, &not_loaded, &unapproved, stamps);
+        left_out.extend(not_loaded);
+        left_out.extend(unapproved);
+        let told = std::mem::take(&mut self.kept().told);
+        let as_they_lie = serving.len();
+        for shard in known.iter().chain(before.into_iter().flat_map(|host| host.router().shards())) {
             let name = &shard.manifest.name;
-            let is_here = shards.iter().any(|one| one.manifest.name == *name);
-            let lies_there = left_out.iter().any(|left| left.manifest == shard.manifest.file && !left.disabled);
-            if !is_here && lies_there && self.refused(&approved, shard).is_none() {
-                tracing::warn!(shard = %name, "goes on as it was approved: what lies there now is not");
-                shards.push(shard.clone());
+            let is_here = serving.iter().any(|one| one.manifest.name == *name);
+            let lies_there = left_out.iter().find(|left| left.manifest == shard.manifest.file && !left.disabled);
+            if let (false, Some(left), None) = (is_here, lies_there, self.refused(approved, shard)) {
+                if !told.contains(left) {
+                    tracing::warn!(shard = %name, "goes on as it was approved: what lies there now is not");
+                }
+                serving.push(shard.clone());
             }
         }
-        let router = Router::new(shards, left_out, self.rooms.clone());
+        let amiss = serving.len() > as_they_lie || self.misses(approved, &serving, &left_out);
+        let router = Router::new(serving, left_out, self.rooms.clone());
         let host = Host::new(router, self.door.clone(), self.clock)
             .of_persons(Some(self.persons.clone()), self.settings.results.clone())
             .standing(Standing { lock: approved.digest, dev: self.dev });
-        for left_out in host.router().left_out() {
+        for left_out in host.router().left_out().iter().filter(|left| !told.contains(left)) {
             match left_out.disabled {
                 true => tracing::info!(shard = left_out.name, reason = left_out.reason, "shard is off"),
                 false => tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out"),
             }
         }
-        Ok(Arc::new(host))
+        self.kept().told = host.router().left_out().to_vec();
+        Reloaded { host: Arc::new(host), amiss }
+    }
+
+    /// Sorts out what need not be loaded: shards that are at hand, and those that were refused as they lie there still.
+    fn unchanged(&self, looked: Looked, known: &[Arc<Shard>]) -> Unchanged {
+        let kept = self.kept();
+        let Looked { manifests, mut left_out } = looked;
+        let (mut shards, mut rest, mut stamps) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (manifest, vault) in manifests {
+            let (file, component) = (manifest.file.clone(), Stamp::of(&manifest.component));
+            let is_same = |shard: &&Arc<Shard>| {
+                shard.manifest == manifest
+                    && shard.rights.vault.is_made_of(&vault)
+                    && component.is_some()
+                    && kept.served.get(&file) == Some(&component)
+            };
+            let at_hand = known.iter().find(is_same);
+            let refused = kept.refused.get(&file).filter(|refused| {
+                component.is_some()
+                    && (&refused.component, refused.manifest) == (&component, manifest.digest)
+                    && refused.again.is_none_or(|(at, _)| Instant::now() < at)
+            });
+            stamps.insert(file.clone(), (component.clone(), manifest.digest));
+            match (at_hand, refused) {
+                (Some(shard), _) => shards.push(Arc::clone(shard)),
+                (None, Some(refused)) => {
+                    left_out.push(LeftOut::bad(manifest.name.to_string(), file, refused.reason.clone()));
+                }
+                (None, None) => rest.push((manifest, vault)),
+            }
+        }
+        Unchanged { shards, looked: Looked { manifests: rest, left_out: Vec::new() }, left_out, stamps }
+    }
+
+    fn keep(&self, serving: &[Arc<Shard>], not_loaded: &[LeftOut], unapproved: &[LeftOut], stamps: Stamps) {
+        let mut kept = self.kept();
+        for (file, (component, manifest)) in stamps {
+            let is = |out: &&LeftOut| out.manifest == file && !out.may_pass;
+            if serving.iter().any(|shard| shard.manifest.file == file) {
+                kept.refused.remove(&file);
+                kept.served.insert(file, component);
+            } else if let Some(out) = unapproved.iter().find(is) {
+                let reason = out.reason.clone();
+                kept.refused.insert(file, RefusedShard { component, manifest, reason, again: None });
+            } else if let Some(out) = not_loaded.iter().find(is) {
+                let same = kept
+                    .refused
+                    .get(&file)
+                    .filter(|before| (&before.component, before.manifest) == (&component, manifest));
+                let pause = same.and_then(|before| before.again).map(|(_, pause)| LONGEST_PAUSE.min(2 * pause));
+                let pause = pause.unwrap_or(FIRST_PAUSE);
+                let (reason, again) = (out.reason.clone(), Some((Instant::now() + pause, pause)));
+                kept.refused.insert(file, RefusedShard { component, manifest, reason, again });
+            }
+        }
+    }
+
+    /// Whether a shard that somebody approved, and nobody stopped or switched off, does not serve.
+    fn misses(&self, approved: &Approved, serving: &[Arc<Shard>], left_out: &[LeftOut]) -> bool {
+        approved.lock.names().any(|name| {
+            let is_off = left_out.iter().any(|left| left.disabled && left.name == name.as_str());
+            !is_off && approved.stopped(name).is_none() && !serving.iter().any(|shard| shard.manifest.name == *name)
+        })
     }
 
     /// Why a shard may not serve.
-    fn refused(&self, approved: &Approved, shard: &Shard) -> Option<String> {
+    pub(super) fn refused(&self, approved: &Approved, shard: &Shard) -> Option<String> {
         let name = &shard.manifest.name;
         if let Some(stopped) = approved.stopped(name) {
             return Some(stopped);
@@ -183,6 +345,18 @@ impl Ground {
         Some(format!("not approved ({}): see `nexus review {name}`, then `nexus approve {name}`", codes.join(", ")))
     }
 
+    /// A shard was stopped while the server runs, under this lock.
+    pub(super) async fn record_stopped(&self, host: &Host, shard: &Shard) -> Result<(), LedgerError> {
+        let stopped =
+            Note { subject: Arc::new(about(host, shard)), ..Note::new(Event::Admin { code: "shard-stopped" }) };
+        self.door.ledger().note(stopped).await.map(drop)
+    }
+
+    /// From now on calls begin on this host.
+    pub(super) fn adopt(&self, host: &Host) {
+        self.door.adopt_paces(host.router().shards().iter().map(|shard| &*shard.rights));
+    }
+
     /// The start, under which settings, and what serves: a reader of the record can tell what was in force.
     async fn record_start(&self, host: &Host) -> Result<(), LedgerError> {
         let rules = rule_pack();
@@ -199,13 +373,8 @@ impl Ground {
 
     async fn record_shards(&self, host: &Host) -> Result<(), LedgerError> {
         for shard in host.router().shards() {
-            let subject = Subject {
-                shard: Some(shard.manifest.name.clone()),
-                component: Some(Digest::from_bytes(shard.digest.to_bytes())),
-                ..host.bare_subject()
-            };
             let loaded = Note {
-                subject: Arc::new(subject),
+                subject: Arc::new(about(host, shard)),
                 count: Some(shard.tools.len() as u64),
                 digest: Some(shard.manifest.digest),
                 ..Note::new(Event::Admin { code: "shard-loaded" })
@@ -220,6 +389,25 @@ impl Ground {
         }
         Ok(())
     }
+}
+
+fn about(host: &Host, shard: &Shard) -> Subject {
+    Subject {
+        shard: Some(shard.manifest.name.clone()),
+        component: Some(Digest::from_bytes(shard.digest.to_bytes())),
+        ..host.bare_subject()
+    }
+}
+
+/// Of a manifest's file: its component's file, and its digest.
+type Stamps = BTreeMap<PathBuf, (Option<Stamp>, Digest)>;
+
+/// What need not be loaded, and what must be.
+struct Unchanged {
+    shards: Vec<Arc<Shard>>,
+    left_out: Vec<LeftOut>,
+    looked: Looked,
+    stamps: Stamps,
 }
 
 /// Writes the stop into the ledger, after the endings of all calls. Its last handle then waits for the disk.

@@ -118,6 +118,11 @@ impl Lock {
         std::iter::once(&approved.component).chain(&approval.also).cloned().collect()
     }
 
+    /// Every shard that somebody approved.
+    pub fn names(&self) -> impl Iterator<Item = &ShardName> {
+        self.shard.keys().filter(|name| self.approval.contains_key(*name))
+    }
+
     pub fn approve(&mut self, shard: ShardName, authority: Authority, approval: Approval) {
         self.shard.insert(shard.clone(), authority);
         self.approval.insert(shard, approval);

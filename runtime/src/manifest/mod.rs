@@ -30,7 +30,7 @@ pub use file::FileError;
 const MAX_BYTES: u64 = 256 << 10;
 
 /// One manifest, resolved.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Manifest {
     pub file: PathBuf,
     /// Of the file's text.

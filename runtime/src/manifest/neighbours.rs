@@ -42,7 +42,7 @@ pub(super) struct ArtifactsTable {
 }
 
 /// One question by which the host finds out whether a system answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
     /// For people: `Microsoft Entra ID`.
     pub system: String,

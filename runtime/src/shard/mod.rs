@@ -85,6 +85,18 @@ pub enum LoadError {
     Ended,
 }
 
+impl LoadError {
+    /// Whether the same files may load another time: nothing is wrong with what they say.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Read { .. } | Self::Ended | Self::Compile(CompileError::Process(_)) => true,
+            // There was no room to run it.
+            Self::List(failure) => matches!(failure, Failure::Crowded),
+            Self::Compile(_) | Self::Import(_) | Self::Link(_) | Self::Tool(_) | Self::Document(_) => false,
+        }
+    }
+}
+
 /// A prompt or a document whose definition keeps its shard out.
 #[derive(Debug, thiserror::Error)]
 pub enum BadDocument {
