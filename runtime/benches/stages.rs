@@ -104,7 +104,7 @@ fn guest(bench: &mut Criterion, runtime: &Runtime) {
     let arguments = r#"{"text":"hello"}"#.to_owned();
     bench.bench_function("guest: fresh instance, one small call", |b| {
         b.to_async(runtime).iter(async || {
-            let caller = Arc::new(Caller::nobody(shard.rights.clone()));
+            let caller = Arc::new(Caller::nobody(shard.rights.clone(), Arc::default()));
             let context =
                 CallContext { call_id: String::new(), remaining_ms: 1000, settings: Vec::new(), resumed: None };
             shard.call(&door, &caller, &tool, arguments.clone(), context).await.unwrap().unwrap()

@@ -262,7 +262,7 @@ impl Host {
         };
         let ended = route.shard.call(&self.door, &caller, &route.tool.name, arguments, context).await;
         caller.settle().await;
-        self.door.end_of_call(&caller).await;
+        caller.close();
         *used = Used { crossings: caller.crossings(), memory: caller.memory.peak() };
         match ended {
             Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes, within.is_some()),

@@ -65,7 +65,7 @@ pub enum Refusal {
 }
 
 /// All that a shard and its client get to know. The same set as `refusal` in `wit/types.wit`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
     Malformed,
     NotGranted,

@@ -40,6 +40,7 @@ mod redact;
 mod reload;
 mod review;
 mod redaction_corpus;
+mod refusals;
 mod schema;
 mod secrets;
 mod structure;

@@ -135,7 +135,7 @@ fn calls_of_peers_are_counted() {
     assert_eq!((answers.len(), refused), (8, 2), "{answers:#?}");
     let done = answers.iter().filter(|answer| answer["text"].is_string()).count();
     assert_eq!(done, 6);
-    // A refused one costs nothing, but is on record.
+    // A refused one is on record too.
     let asked = nexus.ledger().iter().filter(|line| line["kind"] == "peer" && line["phase"] == "asked").count();
     assert_eq!(asked, 8);
 }

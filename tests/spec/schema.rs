@@ -66,6 +66,7 @@ fn whatever_is_done_the_lines_fit_the_schema() {
         ("hostile_loop", json!({})),
         ("hostile_trap", json!({})),
         ("hostile_log", json!({ "text": "flood", "lines": 402 })),
+        ("hostile_flood", json!({ "n": 40 })),
         (
             "relay_ask",
             json!({ "calls": [{ "tool": "a tool", "arguments": "{}" }, { "tool": "entra_get_user", "arguments": "{}" }] }),
@@ -83,9 +84,19 @@ fn whatever_is_done_the_lines_fit_the_schema() {
     nexus.call("nexus_audit_stats", json!({}));
     let ledger = nexus.whole_ledger();
     let kinds: BTreeSet<_> = ledger.iter().map(|line| line["kind"].as_str().unwrap().to_owned()).collect();
-    for kind in
-        ["call", "egress", "directory", "peer", "artifact", "log-suppressed", "admin", "checkpoint", "start", "stop"]
-    {
+    for kind in [
+        "call",
+        "egress",
+        "directory",
+        "peer",
+        "artifact",
+        "log-suppressed",
+        "refused-again",
+        "admin",
+        "checkpoint",
+        "start",
+        "stop",
+    ] {
         assert!(kinds.contains(kind), "nothing of kind {kind} was written: {kinds:?}");
     }
     for line in &ledger {

@@ -143,6 +143,7 @@ impl Draft {
             Event::Stop => Kind::Stop,
             Event::Admin { .. } => Kind::Admin,
             Event::LogSuppressed => Kind::LogSuppressed,
+            Event::RefusedAgain => Kind::RefusedAgain,
             Event::Refused { .. } => Kind::Call,
         };
         Self::build(context(id, kind, note.parent, &note.subject), |fields| {
@@ -150,6 +151,7 @@ impl Draft {
             match note.event {
                 Event::Start | Event::Stop | Event::LogSuppressed => {}
                 Event::Admin { code } => fields.put("code", code),
+                Event::RefusedAgain => fields.put("status", &Status::Refused),
                 Event::Refused { code } => {
                     fields.put("status", &Status::Refused);
                     fields.put("refusal", code);
@@ -162,6 +164,9 @@ impl Draft {
             fields.some("bytes", note.bytes.as_ref());
             fields.some("digest", note.digest.as_ref());
             fields.some("through", note.through.as_ref());
+            if !note.refusals.is_empty() {
+                fields.put("refusals", &note.refusals);
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::line::{Kind, Phase};
-use super::read::{self, Line, ReadError, Record};
+use super::read::{self, Line, ReadError, Record, RefusedAgain};
 use super::stats::Query;
 use super::value::EventId;
 
@@ -70,7 +70,7 @@ pub fn export(path: &Path, format: Format, query: &Query, to: &mut dyn Write) ->
             (_, _) => Entry { asked: Line::default(), ended: line },
         };
         if query.fits(&entry.merged()) {
-            exported.records += u64::from(entry.write(format, to)?);
+            exported.records += entry.write(format, to)?;
         }
     }
     let mut left: Vec<Line> = open.into_values().collect();
@@ -78,7 +78,7 @@ pub fn export(path: &Path, format: Format, query: &Query, to: &mut dyn Write) ->
     for asked in left {
         if format == Format::Csv && query.fits(&asked) {
             let entry = Entry { ended: Line { status: Some("open".to_owned()), ..asked.clone() }, asked };
-            exported.records += u64::from(entry.write(format, to)?);
+            exported.records += entry.write(format, to)?;
         }
     }
     to.flush()?;
@@ -101,14 +101,18 @@ impl Entry {
         }
     }
 
-    /// Whether the form has a place for it.
-    fn write(&self, format: Format, to: &mut dyn Write) -> io::Result<bool> {
+    /// How many records of this form it makes: none, where the form has no place for it.
+    fn write(&self, format: Format, to: &mut dyn Write) -> io::Result<u64> {
         let line = self.merged();
         match format {
-            Format::V1 if line.kind == Some(Kind::Call) => writeln!(to, "{}", v1(&line)).map(|()| true),
-            Format::Ocsf if line.status.is_some() => writeln!(to, "{}", ocsf(&line, &self.asked)).map(|()| true),
-            Format::V1 | Format::Ocsf => Ok(false),
-            Format::Csv => row(to, &fields(&line)).map(|()| true),
+            Format::Ocsf if line.kind == Some(Kind::RefusedAgain) => {
+                line.refusals.iter().try_for_each(|again| writeln!(to, "{}", ocsf_again(&line, again)))?;
+                Ok(line.refusals.len() as u64)
+            }
+            Format::V1 if line.kind == Some(Kind::Call) => writeln!(to, "{}", v1(&line)).map(|()| 1),
+            Format::Ocsf if line.status.is_some() => writeln!(to, "{}", ocsf(&line, &self.asked, None)).map(|()| 1),
+            Format::V1 | Format::Ocsf => Ok(0),
+            Format::Csv => row(to, &fields(&line)).map(|()| 1),
         }
     }
 }
@@ -149,7 +153,12 @@ const API_ACTIVITY: u64 = 6003;
 
 /// An API Activity: <https://schema.ocsf.io/1.3.0/classes/api_activity>. What has no place in it is `unmapped`, under the
 /// ledger's own names.
-fn ocsf(line: &Line, asked: &Line) -> Value {
+fn ocsf(line: &Line, asked: &Line, again: Option<&RefusedAgain>) -> Value {
+    // One line of counts makes several events, and each has its own id.
+    let uid = match (line.event_id, again) {
+        (Some(id), Some(again)) => Some(format!("{id}/{}/{}", word(again.kind), again.refusal)),
+        (id, _) => id.map(|id| id.to_string()),
+    };
     let (activity, name) = activity(line);
     let time = milliseconds(&line.timestamp);
     let service = line.destination.as_ref().map(|to| to.host.clone()).or_else(|| line.shard.clone());
@@ -174,6 +183,7 @@ fn ocsf(line: &Line, asked: &Line) -> Value {
         "status_id": if succeeded(line) { 1 } else { 2 },
         "status": if succeeded(line) { "Success" } else { "Failure" },
         "status_code": code(line),
+        "count": again.map(|again| again.count),
         "time": time,
         "start_time": milliseconds(&asked.timestamp),
         "end_time": time,
@@ -182,7 +192,7 @@ fn ocsf(line: &Line, asked: &Line) -> Value {
             "version": OCSF_VERSION,
             "product": { "name": "Nexus", "vendor_name": "Nexus", "version": env!("CARGO_PKG_VERSION") },
             "log_name": "ledger",
-            "uid": line.event_id,
+            "uid": uid,
             "correlation_uid": line.parent_id.or(line.event_id),
             "sequence": line.seq,
             "original_time": line.timestamp,
@@ -215,6 +225,12 @@ fn ocsf(line: &Line, asked: &Line) -> Value {
     });
     without_nulls(&mut event);
     event
+}
+
+/// Refusals of one kind and code are one event with their number: OCSF's `count` of events in one logical group.
+fn ocsf_again(line: &Line, again: &RefusedAgain) -> Value {
+    let one = Line { kind: again.kind, refusal: Some(again.refusal.clone()), ..line.clone() };
+    ocsf(&one, &Line::default(), Some(again))
 }
 
 /// By what is done at the destination, else by what the tool says of itself.
@@ -255,7 +271,7 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 28] = [
     "seq",
     "timestamp",
     "kind",
@@ -282,23 +298,26 @@ const COLUMNS: [&str; 26] = [
     "complete",
     "redactions",
     "result_digest",
+    "count",
+    "refusals",
 ];
 
-fn fields(line: &Line) -> [String; 26] {
+fn fields(line: &Line) -> [String; 28] {
     fn text<T: ToString>(value: Option<&T>) -> String {
         value.map(T::to_string).unwrap_or_default()
     }
-    let kind = line.kind.and_then(|kind| serde_json::to_value(kind).ok());
     let destination = line.destination.as_ref().map(|to| {
         let template = to.template.as_deref().unwrap_or_default();
         format!("{} {}://{}:{}{template}", to.method, to.scheme, to.host, to.port)
     });
     let arguments = line.args_summary.as_ref().and_then(Value::as_str).unwrap_or_default();
     let redactions = line.redactions.iter().map(|(rule, count)| format!("{rule}={count}"));
+    let refusals = line.refusals.iter();
+    let refusals = refusals.map(|again| format!("{}/{}={}", word(again.kind), again.refusal, again.count));
     [
         line.seq.to_string(),
         line.timestamp.clone(),
-        kind.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(),
+        word(line.kind),
         text(line.event_id.as_ref()),
         text(line.parent_id.as_ref()),
         text(line.shard.as_ref()),
@@ -322,7 +341,15 @@ fn fields(line: &Line) -> [String; 26] {
         text(line.complete.as_ref()),
         redactions.collect::<Vec<_>>().join(" "),
         text(line.result_digest.as_ref()),
+        text(line.count.as_ref()),
+        refusals.collect::<Vec<_>>().join(" "),
     ]
+}
+
+/// As the ledger spells it.
+fn word(kind: Option<Kind>) -> String {
+    let kind = kind.and_then(|kind| serde_json::to_value(kind).ok());
+    kind.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Every field is quoted. One that a spreadsheet would take for a formula gets an apostrophe before it: clients choose their

@@ -125,6 +125,16 @@ pub struct Note {
     pub digest: Option<Digest>,
     /// The number of the last line that it is about.
     pub through: Option<u64>,
+    /// What was refused without lines of its own.
+    pub refusals: Vec<RefusedAgain>,
+}
+
+/// Refused crossings of one kind and one code that have no lines of their own. Nothing of them moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RefusedAgain {
+    pub kind: Kind,
+    pub refusal: &'static str,
+    pub count: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -137,6 +147,9 @@ pub enum Event {
     },
     /// Log lines of a shard that were not passed on; `count` says how many.
     LogSuppressed,
+    /// Crossings of a call that were refused and only counted, for so many had been described before; `count` says how many,
+    /// `refusals` of which kind and why.
+    RefusedAgain,
     /// Refused before it became a call: an unknown tool, invalid arguments.
     Refused {
         code: &'static str,
@@ -151,7 +164,7 @@ pub enum Phase {
     Abandoned,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Call,
@@ -161,6 +174,7 @@ pub enum Kind {
     Artifact,
     Token,
     LogSuppressed,
+    RefusedAgain,
     Admin,
     Checkpoint,
     Start,
@@ -218,7 +232,17 @@ impl Crossing {
 impl Note {
     pub fn new(event: Event) -> Self {
         let subject = Arc::default();
-        Self { event, parent: None, subject, args_summary: None, count: None, bytes: None, digest: None, through: None }
+        Self {
+            event,
+            parent: None,
+            subject,
+            args_summary: None,
+            count: None,
+            bytes: None,
+            digest: None,
+            through: None,
+            refusals: Vec::new(),
+        }
     }
 }
 

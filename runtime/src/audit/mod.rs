@@ -71,7 +71,7 @@ pub use archive::beside;
 pub use checkpoint::{BadKey, Signer, Verifier};
 pub use evidence::{Evidence, checkpoint_file, public_key_file, read_private, replace};
 pub use line::{
-    Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, Scheme, Subject,
+    Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, RefusedAgain, Scheme, Subject,
 };
 pub use mirror::{Mirror, Mirrored};
 pub use value::{Digest, EventId, Hash, Scrubbed};
@@ -242,6 +242,13 @@ impl Ledger {
         let seq = answer.await.map_err(|_| LedgerError::Closed)??;
         Ok(Position { event_id, seq })
     }
+
+    /// Records what belongs to a call that was let in, before the call's ending and without waiting for the disk. It is never
+    /// refused for want of room, and is written before any line that is handed over after it, also where the disk fails meanwhile.
+    pub fn owe(&self, note: &Note) -> Result<(), LedgerError> {
+        let queue = &self.0.queue;
+        queue.push(Request::Owed { draft: Draft::note(EventId::new(), note, queue.now()) })
+    }
 }
 
 impl Drop for Handle {
@@ -282,7 +289,7 @@ impl Drop for Entry {
             return;
         }
         let draft = Draft::abandoned(self.take_context(), None, self.queue.now(), Some(self.asked_at.elapsed()));
-        if self.queue.push(Request::Abandon { draft }).is_err() {
+        if self.queue.push(Request::Owed { draft }).is_err() {
             tracing::warn!(event_id = %self.event_id, seq = self.seq, "an entry stays open: the ledger is closed");
         }
     }

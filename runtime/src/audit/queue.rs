@@ -22,7 +22,8 @@ pub(super) enum Request {
     Ask { draft: Draft, entry: Entry, done: oneshot::Sender<Result<Entry, LedgerError>> },
     End { draft: Draft, done: oneshot::Sender<Result<u64, LedgerError>> },
     Note { draft: Draft, done: oneshot::Sender<Result<u64, LedgerError>> },
-    Abandon { draft: Draft },
+    /// A line that nobody waits for and that must not be lost: an entry that was dropped, or what a call leaves at its end.
+    Owed { draft: Draft },
 }
 
 struct Waiting {
@@ -100,7 +101,7 @@ impl Queue {
 impl Request {
     pub(super) fn draft(&self) -> &Draft {
         match self {
-            Self::Ask { draft, .. } | Self::End { draft, .. } | Self::Note { draft, .. } | Self::Abandon { draft } => {
+            Self::Ask { draft, .. } | Self::End { draft, .. } | Self::Note { draft, .. } | Self::Owed { draft } => {
                 draft
             }
         }
@@ -115,7 +116,7 @@ impl Request {
                 drop(done.send(Ok(entry)));
             }
             Self::End { done, .. } | Self::Note { done, .. } => drop(done.send(Ok(seq))),
-            Self::Abandon { .. } => {}
+            Self::Owed { .. } => {}
         }
     }
 
@@ -134,7 +135,7 @@ impl Request {
                 drop(done.send(Err(error.clone())));
                 Some(draft.into_abandoned("ending-unrecorded", now))
             }
-            Self::Abandon { draft } => Some(draft),
+            Self::Owed { draft } => Some(draft),
         }
     }
 }

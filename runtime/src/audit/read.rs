@@ -101,6 +101,7 @@ pub struct Line {
     pub bytes: Option<u64>,
     pub digest: Option<String>,
     pub through: Option<u64>,
+    pub refusals: Vec<RefusedAgain>,
     pub checkpoint: Option<String>,
     pub peaks: Vec<Hash>,
     pub prev: Option<Hash>,
@@ -114,6 +115,15 @@ pub struct Destination {
     pub port: u16,
     pub method: String,
     pub template: Option<String>,
+}
+
+/// Crossings of one kind that were refused for one reason and counted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RefusedAgain {
+    pub kind: Option<Kind>,
+    pub refusal: String,
+    pub count: u64,
 }
 
 /// All lines of a ledger, in order. See [`lines`].

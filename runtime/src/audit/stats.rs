@@ -30,8 +30,10 @@ pub struct Stats {
     /// The newest of them, oldest first.
     pub recent_errors: Vec<RecentError>,
     pub mock_mode_calls: u64,
-    /// What left a sandbox, by kind.
+    /// What left a sandbox or asked to, by kind, those included that were refused and only counted.
     pub crossing_breakdown: BTreeMap<&'static str, u64>,
+    /// Crossings that the host refused, by code, those included that were only counted.
+    pub refusal_breakdown: BTreeMap<String, u64>,
     /// Calls and crossings without an ending: under way, or left by a crash.
     pub open_entries: u64,
     pub total_lines: u64,
@@ -100,9 +102,16 @@ pub fn stats(path: &Path) -> Result<Stats, ReadError> {
         }
         match line.kind {
             Some(Kind::Call) if line.phase != Some(Phase::Asked) => stats.entry(line, &mut tools, &mut errors),
-            Some(kind) if line.phase == Some(Phase::Asked) => {
-                if let Some(kind) = crossing(kind) {
-                    *stats.crossing_breakdown.entry(kind).or_default() += 1;
+            Some(Kind::RefusedAgain) => {
+                for again in line.refusals {
+                    stats.crossed(again.kind, again.count);
+                    stats.refused(again.refusal, again.count);
+                }
+            }
+            Some(kind) if line.phase == Some(Phase::Asked) => stats.crossed(Some(kind), 1),
+            Some(kind) if crossing(kind).is_some() => {
+                if let Some(code) = line.refusal {
+                    stats.refused(code, 1);
                 }
             }
             Some(_) | None => {}
@@ -118,6 +127,16 @@ pub fn stats(path: &Path) -> Result<Stats, ReadError> {
 }
 
 impl Stats {
+    fn crossed(&mut self, kind: Option<Kind>, count: u64) {
+        if let Some(kind) = kind.and_then(crossing) {
+            add(self.crossing_breakdown.entry(kind).or_default(), count);
+        }
+    }
+
+    fn refused(&mut self, code: String, count: u64) {
+        add(self.refusal_breakdown.entry(code).or_default(), count);
+    }
+
     fn entry(&mut self, line: Line, tools: &mut BTreeMap<String, u64>, errors: &mut VecDeque<RecentError>) {
         let count = |counts: &mut BTreeMap<String, u64>, key: &Option<String>| {
             *counts.entry(key.clone().unwrap_or_else(|| "unknown".to_owned())).or_default() += 1;
@@ -146,6 +165,11 @@ impl Stats {
     }
 }
 
+/// A ledger is read as it stands, also one that somebody filled with the largest numbers.
+fn add(sum: &mut u64, count: u64) {
+    *sum = sum.saturating_add(count);
+}
+
 fn crossing(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Egress => Some("egress"),
@@ -153,7 +177,13 @@ fn crossing(kind: Kind) -> Option<&'static str> {
         Kind::Peer => Some("peer"),
         Kind::Artifact => Some("artifact"),
         Kind::Token => Some("token"),
-        Kind::Call | Kind::LogSuppressed | Kind::Admin | Kind::Checkpoint | Kind::Start | Kind::Stop => None,
+        Kind::Call
+        | Kind::LogSuppressed
+        | Kind::RefusedAgain
+        | Kind::Admin
+        | Kind::Checkpoint
+        | Kind::Start
+        | Kind::Stop => None,
     }
 }
 

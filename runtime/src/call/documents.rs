@@ -111,7 +111,7 @@ impl Host {
                 let caller = Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, stop);
                 let caller = Arc::new(caller.within(room.memory()));
                 let ended = run(&caller).await.unwrap_or_else(|failure| Err(self.failed(shard, &failure)));
-                self.door.end_of_call(&caller).await;
+                caller.close();
                 ended
             }
         };

@@ -69,7 +69,7 @@ pub(super) struct Search {
     /// How many, 1 to 500
     #[arg(short, long, default_value_t = 20, allow_negative_numbers = true)]
     n: i64,
-    /// Of this kind: call, egress, directory, peer, artifact, token, admin, start, stop, log-suppressed
+    /// Of this kind: call, egress, directory, peer, artifact, token, admin, start, stop, log-suppressed, refused-again
     #[arg(long, value_parser = kind)]
     kind: Option<Kind>,
     /// Of this tool
@@ -193,7 +193,8 @@ fn counted(stats: &Stats) -> String {
         rows.extend(counts.iter().map(|(name, count)| (format!("{group} {name}"), *count)));
     }
     rows.extend(stats.top_10_tools.iter().map(|(name, count)| (format!("tool {name}"), *count)));
-    rows.extend(stats.crossing_breakdown.iter().map(|(name, count)| (format!("left by {name}"), *count)));
+    rows.extend(stats.crossing_breakdown.iter().map(|(name, count)| (format!("asked by {name}"), *count)));
+    rows.extend(stats.refusal_breakdown.iter().map(|(code, count)| (format!("refused {code}"), *count)));
     rows.push(("without an ending".to_owned(), stats.open_entries));
     rows.push(("lines".to_owned(), stats.total_lines));
     rows.push(("unreadable lines".to_owned(), stats.unreadable_lines));
@@ -316,6 +317,11 @@ fn words(line: &Line) -> String {
     words.extend(line.credential.iter().map(|name| format!("credential={name}")));
     words.extend(line.status.iter().cloned());
     words.extend([&line.refusal, &line.error_type, &line.code].into_iter().flatten().cloned());
+    words.extend(line.refusals.iter().map(|again| {
+        let kind = again.kind.and_then(|kind| serde_json::to_value(kind).ok());
+        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("?");
+        format!("{kind}/{}={}", again.refusal, again.count)
+    }));
     words.extend(line.upstream_status.map(|status| format!("upstream={status}")));
     words.extend(line.rows.map(|rows| format!("rows={rows}")));
     words.extend(line.complete.filter(|complete| !complete).map(|_| "incomplete".to_owned()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::caller::Way;
 use super::{Caller, Crossed, Door, Verdict};
 use crate::artifacts::{Kept, New, Store, StoreError};
 use crate::audit::{Asked, Crossing, Digest, Ending, Facts, Released, Scrubbed};
@@ -36,8 +37,9 @@ impl Door {
         media_type: &str,
         data: Vec<u8>,
     ) -> Result<Released<Kept>, Refusal> {
+        caller.still_reads(&self.ledger, Way::Artifact)?;
         let bytes = data.len();
-        let judged = self.judge_artifact(caller, name, media_type, data);
+        let judged = self.unless_counted(caller, self.judge_artifact(caller, name, media_type, data))?;
         self.kept(caller, name, Some(bytes), async {
             let (kept, digest) = self.write(caller, judged?).await?;
             let facts = Facts { result: Some(digest), ..Facts::default() };
@@ -53,11 +55,13 @@ impl Door {
         prefix: &str,
         media_type: &str,
     ) -> Result<Released<Option<Found>>, Refusal> {
+        caller.still_reads(&self.ledger, Way::Artifact)?;
         let judged = ArtifactName::parse(prefix).map_err(|_| Refusal::ArtifactName).and_then(|prefix| {
             caller.rights.artifacts.permit_reading(media_type)?;
-            caller.spend_artifact()?;
+            caller.spend(Way::Artifact)?;
             Ok(prefix)
         });
+        let judged = self.unless_counted(caller, judged)?;
         self.kept(caller, prefix, None, async {
             let found = self.newest(caller, judged?, media_type.to_owned()).await?;
             let bytes = found.as_ref().map_or(0, |found| found.data.len());
@@ -83,8 +87,16 @@ impl Door {
         let permit = caller.rights.artifacts.permit(name, media_type, data)?;
         self.scrubber.leak_of_text(permit.name().as_str().as_bytes(), Place::Artifact)?;
         self.scrubber.leak_of_text(permit.data(), Place::Artifact)?;
-        caller.spend_artifact()?;
+        caller.spend(Way::Artifact)?;
         Ok(permit)
+    }
+
+    /// What was judged, for the record to tell. A refusal that was counted instead ends it here.
+    fn unless_counted<T>(&self, caller: &Caller, judged: Result<T, Refusal>) -> Result<Result<T, Refusal>, Refusal> {
+        match judged {
+            Err(refusal) if !caller.describes(&self.ledger, Way::Artifact, &refusal) => Err(refusal),
+            judged => Ok(judged),
+        }
     }
 
     /// Both lines around one act with the store.

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::tally::Tally;
 use super::{MemoryAccount, Neighbours};
-use crate::audit::{EventId, Subject};
+use crate::audit::{EventId, Kind, Ledger, Subject};
 use crate::names::{CredentialName, ShardName, ToolName};
 use crate::policy::{Artifacts, Directories, Grants, Pace, Peers};
 use crate::refusal::{Code, Refusal};
@@ -85,8 +86,35 @@ pub struct Caller {
     spent_on_artifacts: AtomicU32,
     /// What this call makes the host keep.
     pub memory: Arc<MemoryAccount>,
-    pub(super) log_lines: AtomicU32,
+    pub(super) tally: Tally,
     crossings: Mutex<Vec<Crossed>>,
+}
+
+/// The ways out of a sandbox. Requests and searches count together, against `egress-calls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Egress,
+    Directory,
+    Peer,
+    Artifact,
+}
+
+impl Way {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Egress => Kind::Egress,
+            Self::Directory => Kind::Directory,
+            Self::Peer => Kind::Peer,
+            Self::Artifact => Kind::Artifact,
+        }
+    }
+
+    fn used_up(self) -> Refusal {
+        match self {
+            Self::Egress | Self::Directory => Refusal::OverBudget,
+            Self::Peer | Self::Artifact => Refusal::UsedUp,
+        }
+    }
 }
 
 /// How far a call is. `message` has been scrubbed.
@@ -163,10 +191,10 @@ impl Caller {
         Self { call: Some(call), subject, ..Self::bare(rights, deadline, cancelled) }
     }
 
-    /// For listing a shard's tools: every crossing is refused.
-    pub fn nobody(rights: Arc<Rights>) -> Self {
+    /// For listing a shard's tools: every crossing is refused, and its lines say of which shard and component.
+    pub fn nobody(rights: Arc<Rights>, subject: Arc<Subject>) -> Self {
         let deadline = Instant::now() + rights.limits.deadline;
-        Self::bare(rights, deadline, CancellationToken::new())
+        Self { subject, ..Self::bare(rights, deadline, CancellationToken::new()) }
     }
 
     fn bare(rights: Arc<Rights>, deadline: Instant, cancelled: CancellationToken) -> Self {
@@ -186,7 +214,7 @@ impl Caller {
             cancelled,
             progress: None,
             spent: AtomicU32::new(0),
-            log_lines: AtomicU32::new(0),
+            tally: Tally::default(),
             crossings: Mutex::default(),
         }
     }
@@ -207,22 +235,34 @@ impl Caller {
         self.neighbours.as_deref()
     }
 
-    /// Counts one crossing against `egress-calls`.
-    pub(super) fn spend(&self) -> Result<(), Refusal> {
-        let most = self.rights.limits.egress_calls;
-        if self.count(&self.spent, most)? { Ok(()) } else { Err(Refusal::OverBudget) }
+    /// Counts one crossing against what the manifest allows of its kind.
+    pub(super) fn spend(&self, way: Way) -> Result<(), Refusal> {
+        if self.cancelled.is_cancelled() {
+            return Err(Refusal::Cancelled);
+        }
+        if self.charge(way) { Ok(()) } else { Err(way.used_up()) }
     }
 
-    /// Counts one call of a peer against the manifest's `calls`.
-    pub(super) fn spend_peer(&self) -> Result<(), Refusal> {
-        let most = self.rights.peers.grant().map_or(0, |grant| grant.calls);
-        if self.count(&self.spent_on_peers, most)? { Ok(()) } else { Err(Refusal::UsedUp) }
+    /// A refusal costs what a crossing costs. True if it has lines of its own in the ledger; otherwise it has been counted.
+    pub(super) fn describes(&self, ledger: &Ledger, way: Way, refusal: &Refusal) -> bool {
+        self.charge(way);
+        let describes = self.tally.describes();
+        if !describes {
+            self.tally.count(ledger, self.call, &self.subject, (way.kind(), refusal.code()));
+        }
+        describes
     }
 
-    /// Counts one artifact against the manifest's `count`.
-    pub(super) fn spend_artifact(&self) -> Result<(), Refusal> {
-        let most = self.rights.artifacts.grant().map_or(0, |grant| grant.count);
-        if self.count(&self.spent_on_artifacts, most)? { Ok(()) } else { Err(Refusal::UsedUp) }
+    /// Refuses without reading what is asked, and counts that, once this call has had all its lines for refusals and may send
+    /// nothing more: whatever it asks is refused.
+    pub(super) fn still_reads(&self, ledger: &Ledger, way: Way) -> Result<(), Refusal> {
+        let (spent, most) = self.budget(way);
+        if spent.load(Ordering::Relaxed) < most || !self.tally.only_counts() {
+            return Ok(());
+        }
+        let refusal = if self.cancelled.is_cancelled() { Refusal::Cancelled } else { way.used_up() };
+        self.tally.count(ledger, self.call, &self.subject, (way.kind(), refusal.code()));
+        Err(refusal)
     }
 
     /// Room for one call of a peer, when there is some.
@@ -241,14 +281,26 @@ impl Caller {
         self.tasks.wait().await;
     }
 
-    /// Whether there was one left. Outside of a tool's call there is none.
-    fn count(&self, spent: &AtomicU32, most: u32) -> Result<bool, Refusal> {
-        if self.cancelled.is_cancelled() {
-            return Err(Refusal::Cancelled);
-        }
-        let most = if self.tool.is_some() { most } else { 0 };
+    /// Whether there was one left.
+    fn charge(&self, way: Way) -> bool {
+        let (spent, most) = self.budget(way);
         let more = |spent| (spent < most).then(|| spent + 1);
-        Ok(spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok())
+        spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// What was spent, and the most that may be. Outside of a tool's call that is nothing.
+    fn budget(&self, way: Way) -> (&AtomicU32, u32) {
+        let (spent, most) = match way {
+            Way::Egress | Way::Directory => (&self.spent, self.rights.limits.egress_calls),
+            Way::Peer => (&self.spent_on_peers, self.rights.peers.grant().map_or(0, |grant| grant.calls)),
+            Way::Artifact => (&self.spent_on_artifacts, self.rights.artifacts.grant().map_or(0, |grant| grant.count)),
+        };
+        (spent, if self.tool.is_some() { most } else { 0 })
+    }
+
+    /// The guest has ended: what it left in sums goes to the ledger, before any line that is written after this.
+    pub(crate) fn close(&self) {
+        self.tally.close();
     }
 
     pub(super) fn crossed(&self, crossed: Crossed) {

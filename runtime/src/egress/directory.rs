@@ -5,6 +5,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use super::caller::Way;
 use super::pace::LaneOf;
 use super::record::{self, Plan};
 use super::{Caller, Door, budget, chance, credential_lane};
@@ -27,12 +28,11 @@ pub struct OpenSearch {
 impl Door {
     /// Reads and judges a search. A refused one is on record, an open one when its first page is asked for.
     pub async fn open(&self, caller: &Caller, asked: GuestSearch) -> Result<OpenSearch, Refusal> {
-        let (plan, refusal) = match self.judge_search(caller, asked) {
-            Ok(open) => return Ok(open),
-            Err(refused) => *refused,
-        };
-        let entry = self.ask(caller, plan.crossing()).await?;
-        Err(self.refuse(caller, entry, &plan, refusal, Instant::now()).await)
+        caller.still_reads(&self.ledger, Way::Directory)?;
+        match self.judge_search(caller, asked) {
+            Ok(open) => Ok(open),
+            Err(refused) => Err(self.deny(caller, Way::Directory, *refused).await),
+        }
     }
 
     fn judge_search(&self, caller: &Caller, asked: GuestSearch) -> Result<OpenSearch, Box<(Plan, Refusal)>> {
@@ -66,16 +66,15 @@ impl Door {
         if search.run.has_ended() {
             return Ok(None);
         }
+        caller.still_reads(&self.ledger, Way::Directory)?;
+        if let Err(refusal) = caller.spend(Way::Directory) {
+            return Err(self.deny(caller, Way::Directory, (search.plan.clone(), refusal)).await);
+        }
         let mut attempt = 1;
         loop {
             let started = Instant::now();
             let entry = self.ask(caller, search.plan.crossing()).await?;
-            let spent = if attempt == 1 { caller.spend() } else { Ok(()) };
-            let asked = match spent {
-                Ok(()) => self.ask_page(caller, search).await,
-                Err(refusal) => Err(refusal),
-            };
-            let error = match asked {
+            let error = match self.ask_page(caller, search).await {
                 Ok(Ok(Some(raw))) => {
                     search.is_fresh = false;
                     let page = self.scrubber.page(raw);

@@ -18,6 +18,7 @@ mod pace;
 mod peer;
 mod record;
 mod talk;
+mod tally;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -26,6 +27,7 @@ mod talk;
 mod tests;
 
 pub use artifact::Found;
+use caller::Way;
 pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
 pub use directory::OpenSearch;
 pub use memory::{Held, MemoryAccount};
@@ -117,14 +119,22 @@ impl Door {
 
     /// Takes one request of a guest out and its reply back.
     pub async fn cross(&self, caller: &Caller, asked: GuestRequest) -> Result<Released<CleanReply>, Refusal> {
+        caller.still_reads(&self.ledger, Way::Egress)?;
         match self.judge(caller, asked) {
             Ok(permit) => self.send(caller, permit).await,
-            Err(refused) => {
-                let (plan, refusal) = *refused;
-                let started = Instant::now();
-                let entry = self.ask(caller, plan.crossing()).await?;
-                Err(self.refuse(caller, entry, &plan, refusal, started).await)
-            }
+            Err(refused) => Err(self.deny(caller, Way::Egress, *refused).await),
+        }
+    }
+
+    /// Refuses what has not moved: with both its lines, or counted.
+    async fn deny(&self, caller: &Caller, way: Way, (plan, refusal): (Plan, Refusal)) -> Refusal {
+        if !caller.describes(&self.ledger, way, &refusal) {
+            return refusal;
+        }
+        let started = Instant::now();
+        match self.ask(caller, plan.crossing()).await {
+            Ok(entry) => self.refuse(caller, entry, &plan, refusal, started).await,
+            Err(unrecorded) => unrecorded,
         }
     }
 
@@ -137,7 +147,7 @@ impl Door {
             .grants
             .permit(caller.tool.as_ref(), outbound)
             .map_err(|error| Box::new((Plan::refused(&error, credential, &self.scrubber), error.into())))?;
-        let fit = self.scrubber.leak(permit.outbound()).map_err(Refusal::from).and_then(|()| caller.spend());
+        let fit = self.scrubber.leak(permit.outbound()).map_err(Refusal::from).and_then(|()| caller.spend(Way::Egress));
         match fit {
             Ok(()) => Ok(permit),
             Err(refusal) => Err(Box::new((Plan::permitted(&permit), refusal))),

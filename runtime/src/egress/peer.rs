@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::caller::Way;
 use super::{Caller, Crossed, Door, Verdict};
 use crate::audit::{Asked, Crossing, Digest, Ending, Entry, EventId, Facts, Released};
 use crate::names::{ShardName, ToolName};
@@ -63,7 +64,14 @@ impl Door {
     /// Calls one tool of another shard.
     pub async fn peer(&self, caller: &Caller, tool: &str, arguments: &str) -> Result<Released<PeerAnswer>, PeerFault> {
         let started = Instant::now();
+        let refused = |refusal: Refusal| PeerFault::Refused(refusal.code());
+        caller.still_reads(&self.ledger, Way::Peer).map_err(refused)?;
         let judged = self.judge_peer(caller, tool, arguments);
+        if let Err(refusal) = &judged
+            && !caller.describes(&self.ledger, Way::Peer, refusal)
+        {
+            return Err(PeerFault::Refused(refusal.code()));
+        }
         let named = match &judged {
             Ok(Judged { permit, .. }) => Some(permit.tool().clone()),
             // The name is the shard's own text: it is recorded only where it could be a tool's.
@@ -119,7 +127,7 @@ impl Door {
         let read: Value =
             serde_json::from_str(arguments).ok().filter(Value::is_object).ok_or(Refusal::PeerArguments)?;
         self.scrubber.leak_of_text(arguments.as_bytes(), Place::Arguments)?;
-        caller.spend_peer()?;
+        caller.spend(Way::Peer)?;
         Ok(Judged { permit, arguments: read, neighbours })
     }
 

@@ -1,9 +1,6 @@
 //! What leaves a guest in words: log lines, progress, results and error texts. Scrubbed here, bounded here.
 
-use std::sync::atomic::Ordering;
-
 use super::{Caller, Door, Progress};
-use crate::audit::{Event, Note};
 use crate::redact::Redactions;
 use crate::refusal::{Refusal, story};
 use crate::tool::{Body, Content, InputRequired, Media, Output};
@@ -17,15 +14,13 @@ pub enum Level {
     Error,
 }
 
-/// Lines of one call that are passed on. The ledger says how many were not.
-const LOG_LINES: u32 = 200;
 /// Characters of a line, and of a progress message.
 const LINE: usize = 2000;
 
 impl Door {
-    /// One line of a guest, for the operator's log.
+    /// One line of a guest, for the operator's log. The ledger says how many were not passed on.
     pub fn log(&self, caller: &Caller, level: Level, line: &str) {
-        if caller.log_lines.fetch_add(1, Ordering::Relaxed) >= LOG_LINES {
+        if !caller.tally.passes_on(&self.ledger, caller.call, &caller.subject) {
             return;
         }
         let line = self.clean_line(line);
@@ -40,23 +35,6 @@ impl Door {
 
     pub fn progress(&self, caller: &Caller, done: f64, total: Option<f64>, message: Option<&str>) {
         caller.report(Progress { done, total, message: message.map(|message| self.clean_line(message)) });
-    }
-
-    /// Says in the ledger what was left out of the log.
-    pub async fn end_of_call(&self, caller: &Caller) {
-        let suppressed = caller.log_lines.load(Ordering::Relaxed).saturating_sub(LOG_LINES);
-        if suppressed == 0 {
-            return;
-        }
-        let note = Note {
-            parent: caller.call,
-            subject: caller.subject.clone(),
-            count: Some(suppressed.into()),
-            ..Note::new(Event::LogSuppressed)
-        };
-        if let Err(error) = self.ledger.note(note).await {
-            tracing::error!(%error, suppressed, "suppressed log lines cannot be recorded");
-        }
     }
 
     /// Manifest lines of our own making: only a secret that the shard wrote into its request can be in them.
@@ -101,7 +79,12 @@ impl Door {
     }
 
     /// The operator's copy of a refusal: the whole chain, and what the manifest would have to say.
+    ///
+    /// A guest decides how often it is refused, so the log tells the first ones of a call.
     pub(super) fn tell(&self, caller: &Caller, refusal: &Refusal) {
+        if !caller.tally.tells() {
+            return;
+        }
         let (shard, tool) = (&caller.rights.shard, caller.tool.as_ref().map_or("", |tool| tool.as_str()));
         let story = self.clean_text(&story(refusal));
         match self.clean_suggestion(refusal) {

@@ -1,6 +1,8 @@
 //! Credentials whose tokens the door fetches, and how fast they may be used: against a mock upstream, in process and over
 //! TLS on loopback.
 
+mod refusals;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -34,12 +34,14 @@ pub use import::{BadImport, BadImports};
 pub use instance::Failure;
 pub use offer::TooMuch;
 
+use crate::audit::{self, Subject};
 use crate::egress::{Caller, Door, Limits, Rights};
 use crate::lock::{self, Authority};
 use crate::manifest::{FileError, Manifest, file};
 use crate::names::{ShardName, ToolName};
 use crate::policy::{Artifacts, Directories, Grants, Peers};
 use crate::secrets::Vault;
+use crate::wire::Source;
 
 /// Bytes of a component. An interpreter's takes 20 MiB.
 const MAX_COMPONENT_BYTES: u64 = 64 << 20;
@@ -300,10 +302,19 @@ impl Shard {
         let pre = linker.instantiate_pre(&component).and_then(imports::GuestPre::new).map_err(LoadError::Link)?;
         let exports = imports::Exports::find(pre.instance_pre(), manifest.prompts, manifest.resources)
             .map_err(BadDocument::Missing)?;
-        let nobody = bare(&manifest.name, trust.limits(manifest.limits));
-        let nobody = Arc::new(Caller::nobody(Arc::new(nobody)).within(engine.memory()));
+        let bare = bare(&manifest.name, trust.limits(manifest.limits));
+        // Whatever it asks for while it is listed is refused, and on record under the name of the shard and its component.
+        let subject = Subject {
+            shard: Some(manifest.name.clone()),
+            component: Some(audit::Digest::from_bytes(digest.to_bytes())),
+            mock_mode: Some(door.source() == Source::Mock),
+            ..Subject::default()
+        };
+        let nobody = Arc::new(Caller::nobody(Arc::new(bare), Arc::new(subject)).within(engine.memory()));
         let ready = instance::Ready { pre, exports, threads: engine.threads.clone() };
-        let offer = ready.list(door, &nobody).await.map_err(LoadError::List)??;
+        let offer = ready.list(door, &nobody).await;
+        nobody.close();
+        let offer = offer.map_err(LoadError::List)??;
         let rights = Arc::new(rights(&manifest));
         let tools = checked(offer.tools, &manifest)?;
         let (prompts, documents) = checked_documents(offer.prompts, offer.documents, &manifest)?;
