@@ -113,6 +113,44 @@ fn whatever_is_done_to_a_copy_is_found() {
 }
 
 #[test]
+fn a_start_with_the_wrong_key_changes_nothing_and_the_ledger_still_verifies() {
+    let nexus = three_calls();
+    let key = nexus.path("ledger.jsonl.key");
+    let right = fs::read_to_string(&key).unwrap();
+    let files = || {
+        let names = names(nexus.dir.path()).into_iter().filter(|name| name.starts_with("ledger.jsonl"));
+        names.map(|name| (fs::read(nexus.path(&name)).unwrap(), name)).collect::<Vec<_>>()
+    };
+    fs::copy(three_calls().path("ledger.jsonl.key"), &key).unwrap();
+    let before = files();
+    let refused = nexus.run(&["call", "entra_list_users"]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("belongs to another key"), "{refused:#?}");
+    assert_eq!(files(), before);
+    let verified = nexus.run(&["audit", "verify"]);
+    assert_eq!(verified.code, Some(0), "{verified:#?}");
+    fs::write(&key, right).unwrap();
+    assert_eq!(nexus.run(&["call", "entra_list_users"]).code, Some(0));
+}
+
+#[test]
+fn a_ledger_that_was_deleted_before_it_was_ever_signed_is_missed() {
+    let nexus = Nexus::identity();
+    let server = nexus.serve();
+    server.client().call("entra_list_users", json!({ "limit": 1 }));
+    server.kill();
+    assert!(!nexus.path("ledger.jsonl.checkpoint").exists(), "it was never signed");
+    fs::remove_file(nexus.ledger_file()).unwrap();
+    let refused = nexus.run(&["call", "entra_list_users"]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("none of its lines is left"), "{refused:#?}");
+    assert!(!nexus.ledger_file().exists(), "and none is begun");
+    // The operator who did it says so.
+    fs::remove_file(nexus.path("ledger.jsonl.pub")).unwrap();
+    assert_eq!(nexus.run(&["call", "entra_list_users"]).code, Some(0));
+}
+
+#[test]
 fn one_event_is_proven_without_the_ledger() {
     let nexus = three_calls();
     let event = nexus.ledger().into_iter().rfind(|line| line["kind"] == "call").unwrap();

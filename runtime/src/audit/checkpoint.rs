@@ -284,6 +284,9 @@ mod tests {
         let other = Signer::generate("nexus/test").unwrap().0;
         let renamed = Signer::generate("nexus/other").unwrap().0;
         let text = note.split_once("\n\n").unwrap().0;
+        // The control: signed as text it is the same note.
+        assert_eq!(signer.sign_text(&format!("{text}\n")), note);
+        assert!(signer.verifier().open(&note).is_ok());
         for (bad, why) in [
             (String::new(), BadCheckpoint::Note),
             (text.to_owned(), BadCheckpoint::Note),
@@ -294,6 +297,9 @@ mod tests {
             (note.replacen("\n7\n", "\n07\n", 1), BadCheckpoint::Signature),
             (other.sign(7, Hash::NONE), BadCheckpoint::Unsigned(signer.verifier().id())),
             (renamed.sign(7, Hash::NONE), BadCheckpoint::Unsigned(signer.verifier().id())),
+            // Its own key under the name of another log.
+            (signer.sign_text(&format!("{}\n", text.replacen("nexus/test", "nexus/other", 1))), BadCheckpoint::Origin),
+            (signer.sign_text(&format!("{text} \n")), BadCheckpoint::Text),
         ] {
             assert_eq!(signer.verifier().open(&bad), Err(why), "{bad:?}");
         }

@@ -4,7 +4,7 @@
 //! can be continued from there without what came before. The newest stands also in `<ledger>.checkpoint`, to be copied to
 //! where nobody who writes the ledger can change it: it shows lines that were cut from the end.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::LedgerError;
-use super::archive::beside;
+use super::archive::{beside, folder};
 use super::checkpoint::{BadKey, Checkpoint, Signer, Verifier};
 use super::draft::Draft;
 use super::tree::Tree;
@@ -59,12 +59,29 @@ pub(super) struct Signing {
     covered: u64,
     /// When the first line after that was written.
     since: Option<Instant>,
+    /// Where the public key is to stand, until it does.
+    unpublished: Option<PathBuf>,
 }
 
 impl Signing {
-    pub(super) fn new(signer: Signer, options: Evidence, size: u64, covered: u64) -> Self {
+    pub(super) fn new(signer: Signer, options: Evidence, size: u64, covered: u64, ledger: &Path) -> Self {
         // What a crash left unsigned waits from now on.
-        Self { signer, options, covered, since: (size > covered).then(Instant::now) }
+        let since = (size > covered).then(Instant::now);
+        Self { signer, options, covered, since, unpublished: Some(public_key_file(ledger)) }
+    }
+
+    /// Puts the public key beside the ledger, unless it stands there.
+    ///
+    /// It also says that this ledger has begun: a start that finds it, and no line, knows that lines are gone. So it is written once
+    /// there is a line, and before anybody is told of that line.
+    pub(super) fn publish(&mut self) -> io::Result<()> {
+        let Some(path) = &self.unpublished else { return Ok(()) };
+        let text = format!("{}\n", self.signer.verifier());
+        if fs::read_to_string(path).ok().as_ref() != Some(&text) {
+            replace(path, &text)?;
+        }
+        self.unpublished = None;
+        Ok(())
     }
 
     pub(super) fn verifier(&self) -> &Verifier {
@@ -123,13 +140,14 @@ pub(super) fn private_key_file(ledger: &Path) -> PathBuf {
     beside(ledger, ".key")
 }
 
-/// Puts a private file in place, whole or not at all, and durably.
+/// Puts a private file in place, whole or not at all, and durably: the file before its name, and then the name.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = beside(path, ".new");
     let mut file = OpenOptions::new().mode(0o600).write(true).create(true).truncate(true).open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(new, path)
+    fs::rename(new, path)?;
+    File::open(folder(path))?.sync_all()
 }
 
 /// A file that its owner alone may read: one that others may is an error.
@@ -140,32 +158,44 @@ pub fn read_private(path: &Path) -> io::Result<zeroize::Zeroizing<String>> {
     fs::read_to_string(path).map(zeroize::Zeroizing::new)
 }
 
-/// The key, made if there is none and nothing is signed yet; and the public key beside the ledger.
-pub(super) fn signer(ledger: &Path, given: Option<&Path>, is_new: bool) -> Result<Signer, LedgerError> {
-    let path = given.map_or_else(|| private_key_file(ledger), Path::to_owned);
-    let failed = |source: io::Error| LedgerError::Key { path: path.clone(), source: Arc::new(source) };
-    let bad = |source: BadKey| failed(io::Error::new(io::ErrorKind::InvalidData, source));
-    let signer = match read_private(&path) {
-        Ok(text) => Signer::parse(&text).map_err(bad)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_new => make(&path)?,
-        Err(error) => return Err(failed(error)),
-    };
-    let public = format!("{}\n", signer.verifier());
-    let beside = public_key_file(ledger);
-    if fs::read_to_string(&beside).ok().as_ref() != Some(&public) {
-        replace(&beside, &public).map_err(failed)?;
-    }
-    Ok(signer)
+/// The key that a start signs with. A new one is not written before the start has found nothing wrong.
+pub(super) struct Key {
+    pub(super) signer: Signer,
+    path: PathBuf,
+    unsaved: Option<zeroize::Zeroizing<String>>,
 }
 
-fn make(path: &Path) -> Result<Signer, LedgerError> {
-    let failed = |source: io::Error| LedgerError::Key { path: path.to_owned(), source: Arc::new(source) };
-    let random = getrandom::u64().map_err(|error| failed(io::Error::other(error)))?;
-    let (signer, text) = Signer::generate(&format!("nexus/{random:016x}"))
-        .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?;
-    let text = zeroize::Zeroizing::new(format!("{}\n", *text));
-    replace(path, &text).map_err(failed)?;
-    Ok(signer)
+impl Key {
+    /// The key of this ledger. `may_make` says that nothing was signed with one, and none was published.
+    pub(super) fn load(ledger: &Path, given: Option<&Path>, may_make: bool) -> Result<Self, LedgerError> {
+        let path = given.map_or_else(|| private_key_file(ledger), Path::to_owned);
+        let failed = |source: io::Error| LedgerError::Key { path: path.clone(), source: Arc::new(source) };
+        let bad = |source: BadKey| failed(io::Error::new(io::ErrorKind::InvalidData, source));
+        match read_private(&path) {
+            Ok(text) => Ok(Self { signer: Signer::parse(&text).map_err(bad)?, path, unsaved: None }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
+                let random = getrandom::u64().map_err(|error| failed(io::Error::other(error)))?;
+                let (signer, text) = Signer::generate(&format!("nexus/{random:016x}")).map_err(bad)?;
+                Ok(Self { signer, path, unsaved: Some(text) })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Keeps a key that was made.
+    pub(super) fn save(self) -> Result<Signer, LedgerError> {
+        let Self { signer, path, unsaved } = self;
+        if let Some(text) = unsaved {
+            let text = zeroize::Zeroizing::new(format!("{}\n", *text));
+            replace(&path, &text).map_err(|source| LedgerError::Key { path, source: Arc::new(source) })?;
+        }
+        Ok(signer)
+    }
+}
+
+/// The public key that stands beside the ledger, if one can be read there.
+pub(super) fn published(ledger: &Path) -> Option<Verifier> {
+    fs::read_to_string(public_key_file(ledger)).ok()?.parse().ok()
 }
 
 /// What the checkpoint beside the ledger signed, if there is one that this key signed.

@@ -71,7 +71,8 @@ pub use archive::beside;
 pub use checkpoint::{BadKey, Signer, Verifier};
 pub use evidence::{Evidence, checkpoint_file, public_key_file, read_private, replace};
 pub use line::{
-    Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, RefusedAgain, Scheme, Subject,
+    Asked, Category, Crossing, Destination, Ending, Event, Facts, Kind, Method, Note, Phase, RefusedAgain, Scheme,
+    Subject,
 };
 pub use mirror::{Mirror, Mirrored};
 pub use value::{Digest, EventId, Hash, Scrubbed};
@@ -150,13 +151,19 @@ pub enum LedgerError {
     Write { path: PathBuf, source: Arc<io::Error> },
     #[error("the ledger's key {} cannot be used; bring it back, or begin another ledger", path.display())]
     Key { path: PathBuf, source: Arc<io::Error> },
-    #[error("{} was signed with another key; bring that back, or begin another ledger", path.display())]
+    #[error("{} belongs to another key; bring that back, or begin another ledger", path.display())]
     OtherKey { path: PathBuf, source: BadCheckpoint },
     #[error(
         "{}: {signed} lines were signed and {found} are there; lines were cut from its end: keep what is there and name another file",
         path.display()
     )]
     Cut { path: PathBuf, signed: u64, found: u64 },
+    #[error(
+        "{}: a ledger was begun here, and none of its lines is left; bring it back, or name another file. If you removed it yourself, \
+         remove {} as well",
+        path.display(), begun.display()
+    )]
+    Gone { path: PathBuf, begun: PathBuf },
     #[error("{} was removed, replaced or changed by others; nothing is recorded until a restart", path.display())]
     Tampered { path: PathBuf },
 }
@@ -175,6 +182,7 @@ impl LedgerError {
             | Self::Key { .. }
             | Self::OtherKey { .. }
             | Self::Cut { .. }
+            | Self::Gone { .. }
             | Self::Tampered { .. } => "ledger-unavailable",
         }
     }

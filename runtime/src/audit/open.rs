@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{self, beside};
+use super::checkpoint::BadCheckpoint;
 use super::draft::Link;
-use super::evidence::{self, Evidence, Signing};
+use super::evidence::{self, Evidence, Key, Signing};
 use super::file::LedgerFile;
 use super::read::{self, Signed};
 use super::tree::Tree;
@@ -51,10 +52,14 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError
         return Err(LedgerError::NotALedger { path: path.clone() });
     }
     let lock = lock(path)?;
-    let before = before(path)?;
-    let mut file = private().read(true).append(true).create(true).open(path).map_err(failed)?;
-    let there = file.metadata().map_err(failed)?;
-    let mut end = find_end(&mut file, there.len(), path)?;
+    // First everything is looked at, and nothing written: a start that is refused leaves all files as they were.
+    let mut found = existing(path)?;
+    let length = found.as_ref().map_or(Ok(0), |file| file.metadata().map(|about| about.len())).map_err(failed)?;
+    let mut end = match &mut found {
+        Some(file) => find_end(file, length, path)?,
+        None => End::START,
+    };
+    let Earlier { before, twice } = earlier(path, found.as_ref())?;
     let mut last_file = path.as_path();
     if let Some(before) = before.as_ref().filter(|_| end.length == 0) {
         // Divided, and nothing written since.
@@ -63,76 +68,112 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, LedgerError
         end = End { length: 0, ..find_end(&mut file, length, before)? };
         last_file = before;
     }
-    let signing = match &options.evidence {
+    let key = match &options.evidence {
         None => None,
-        Some(evidence) => Some(sign_on(path, last_file, evidence, &mut end)?),
+        Some(evidence) => Some((evidence, sign_on(path, last_file, evidence, &mut end)?)),
     };
-    if there.permissions().mode() & 0o077 != 0 {
+
+    // Now it is put in order and continued.
+    if let Some(twice) = twice {
+        fs::remove_file(twice).map_err(failed)?;
+    }
+    let mut signing = None;
+    if let Some((evidence, (key, covered))) = key {
+        signing = Some(Signing::new(key.save()?, evidence.clone(), end.next - 1, covered, path));
+    }
+    let mut file = match found {
+        Some(file) => file,
+        None => private().read(true).append(true).create(true).open(path).map_err(failed)?,
+    };
+    if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
     }
-    let torn = if end.length < there.len() {
+    let torn = if end.length < length {
         let torn = quarantine(&mut file, path, folder, end.length, options).map_err(failed)?;
         tracing::warn!(path = %path.display(), bytes = torn.bytes, "the ledger's torn tail was moved aside");
         Some(torn)
     } else {
         None
     };
+    if let Some(signing) = signing.as_mut().filter(|_| end.next > 1) {
+        signing.publish().map_err(failed)?;
+    }
     // The file's own name has to outlive a crash too.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     let sink = Box::new(LedgerFile::new(file, path, options.danger_unsynced).map_err(failed)?);
     Ok(Opened { path: path.clone(), sink, lock, end, torn, signing })
 }
 
-/// The file before this one, if the ledger was divided.
-fn before(path: &Path) -> Result<Option<PathBuf>, LedgerError> {
-    let failed = |source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) };
-    let Some((_, before)) = archive::list(path).map_err(failed)?.pop() else { return Ok(None) };
-    let newest = match File::open(path) {
-        Ok(newest) => newest,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(LedgerError::Tampered { path: path.to_owned() });
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    // A crash in the middle of dividing leaves two names of one file.
-    let both = (archive::identity(&newest), File::open(&before).and_then(|file| archive::identity(&file)));
-    if let (Ok(one), Ok(other)) = both
-        && one == other
-    {
-        fs::remove_file(&before).map_err(failed)?;
-        return self::before(path);
+fn existing(path: &Path) -> Result<Option<File>, LedgerError> {
+    match private().read(true).append(true).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(LedgerError::Open { path: path.to_owned(), source: Arc::new(source) }),
     }
-    Ok(Some(before))
 }
 
-/// Takes up the tree where the last checkpoint left it, and the key that signed it.
-fn sign_on(path: &Path, last_file: &Path, evidence: &Evidence, end: &mut End) -> Result<Signing, LedgerError> {
+/// What was set aside before the newest file.
+struct Earlier {
+    /// The file before this one, if the ledger was divided.
+    before: Option<PathBuf>,
+    /// A second name of the newest file, as a crash in the middle of dividing leaves it.
+    twice: Option<PathBuf>,
+}
+
+fn earlier(path: &Path, newest: Option<&File>) -> Result<Earlier, LedgerError> {
+    let failed = |source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) };
+    let mut files = archive::list(path).map_err(failed)?;
+    let Some((_, last)) = files.pop() else { return Ok(Earlier { before: None, twice: None }) };
+    let Some(newest) = newest else { return Err(LedgerError::Tampered { path: path.to_owned() }) };
+    let own = archive::identity(newest).map_err(failed)?;
+    let is_twice = File::open(&last).and_then(|file| archive::identity(&file)).map_err(failed)? == own;
+    Ok(if is_twice {
+        Earlier { before: files.pop().map(|(_, before)| before), twice: Some(last) }
+    } else {
+        Earlier { before: Some(last), twice: None }
+    })
+}
+
+/// Takes up the tree where the last checkpoint left it, with the key that signed it, and tells how many lines that covers.
+fn sign_on(path: &Path, last_file: &Path, evidence: &Evidence, end: &mut End) -> Result<(Key, u64), LedgerError> {
     let failed = |source| LedgerError::Open { path: path.to_owned(), source: Arc::new(source) };
     let lines = end.next - 1;
     let limit = if last_file == path { end.length } else { u64::MAX };
     let broken = LedgerError::BrokenChain { path: path.to_owned(), seq: lines };
-    let (tree, signed) = grown(last_file, limit).map_err(failed)?.ok_or_else(|| broken.clone())?;
+    let (tree, signed) = match grown(last_file, limit) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && lines == 0 => (Tree::default(), None),
+        grown => grown.map_err(failed)?.ok_or_else(|| broken.clone())?,
+    };
     if tree.size() != lines {
         return Err(broken);
     }
-    let is_new = signed.is_none() && !evidence::checkpoint_file(path).exists();
-    let signer = evidence::signer(path, evidence.key.as_deref(), is_new)?;
+    let has_begun = evidence::public_key_file(path).exists();
+    let may_make = signed.is_none() && !evidence::checkpoint_file(path).exists() && !has_begun;
+    let key = Key::load(path, evidence.key.as_deref(), may_make)?;
+    let verifier = key.signer.verifier();
+    let other = |source| LedgerError::OtherKey { path: path.to_owned(), source };
     let covered = match signed {
-        None => 0,
-        Some(signed) => match signer.verifier().open(&signed.note) {
-            // Itself included.
-            Ok(checkpoint) => checkpoint.size + 1,
-            Err(source) => return Err(LedgerError::OtherKey { path: path.to_owned(), source }),
+        // Itself included.
+        Some(signed) => verifier.open(&signed.note).map_err(other)?.size + 1,
+        None => match evidence::published(path) {
+            // Nothing is signed yet, and the auditor may have the key that was published.
+            Some(published) if published != *verifier => {
+                return Err(other(BadCheckpoint::Unsigned(published.id())));
+            }
+            Some(_) | None => 0,
         },
     };
-    match evidence::signed_before(path, signer.verifier()) {
+    match evidence::signed_before(path, verifier) {
         Some(before) if before.size > lines => {
             return Err(LedgerError::Cut { path: path.to_owned(), signed: before.size, found: lines });
         }
         Some(_) | None => {}
     }
+    if lines == 0 && has_begun {
+        return Err(LedgerError::Gone { path: path.to_owned(), begun: evidence::public_key_file(path) });
+    }
     end.tree = Some(tree);
-    Ok(Signing::new(signer, evidence.clone(), lines, covered))
+    Ok((key, covered))
 }
 
 /// The tree over all lines up to the end of this file, of which `limit` bytes count, and the last checkpoint in it. None if it
@@ -149,7 +190,7 @@ fn grown(path: &Path, limit: u64) -> io::Result<Option<(Tree, Option<Signed>)>> 
         // The first line of a window may be the end of a longer one.
         let whole =
             if start == 0 { 0 } else { window.iter().position(|b| *b == b'\n').map_or(window.len(), |at| at + 1) };
-        let lines = window.get(whole..).unwrap_or_default();
+        let lines = window.split_off(whole);
         let mut grown = None;
         for line in lines.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n")) {
             grow(&mut grown, line, start == 0);

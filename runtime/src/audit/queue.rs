@@ -19,11 +19,23 @@ pub(super) struct Queue {
 
 /// A line that waits, and who waits for it.
 pub(super) enum Request {
-    Ask { draft: Draft, entry: Entry, done: oneshot::Sender<Result<Entry, LedgerError>> },
-    End { draft: Draft, done: oneshot::Sender<Result<u64, LedgerError>> },
-    Note { draft: Draft, done: oneshot::Sender<Result<u64, LedgerError>> },
+    Ask {
+        draft: Draft,
+        entry: Entry,
+        done: oneshot::Sender<Result<Entry, LedgerError>>,
+    },
+    End {
+        draft: Draft,
+        done: oneshot::Sender<Result<u64, LedgerError>>,
+    },
+    Note {
+        draft: Draft,
+        done: oneshot::Sender<Result<u64, LedgerError>>,
+    },
     /// A line that nobody waits for and that must not be lost: an entry that was dropped, or what a call leaves at its end.
-    Owed { draft: Draft },
+    Owed {
+        draft: Draft,
+    },
 }
 
 struct Waiting {

@@ -6,7 +6,7 @@
 //! programs leaves nothing here.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -68,16 +68,25 @@ pub struct Deed {
     pub lock: Option<Digest>,
 }
 
-/// More than this many bytes nobody reads between two looks of the writer.
+/// What is taken over at once. The rest waits for the next look.
 const MOST: u64 = 16 << 20;
 
-/// What is left once readings were taken over: nothing, once [`Left::done`] says so.
-pub(super) struct Left(File);
+/// What is left once readings were taken over.
+pub(super) struct Left {
+    file: File,
+    next: u64,
+    is_all: bool,
+}
 
 impl Left {
-    pub(super) fn done(self) -> io::Result<()> {
-        self.0.set_len(0)?;
-        self.0.sync_all()
+    /// Where to go on. The file is empty again once all of it was taken over.
+    pub(super) fn done(self) -> io::Result<u64> {
+        if !self.is_all {
+            return Ok(self.next);
+        }
+        self.file.set_len(0)?;
+        self.file.sync_all()?;
+        Ok(0)
     }
 }
 
@@ -112,8 +121,8 @@ fn append(ledger: &Path, what: What) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Shows what was left. None if nothing was.
-pub(super) fn take(ledger: &Path, mut each: impl FnMut(Reading)) -> io::Result<Option<Left>> {
+/// Shows what was left from this byte on, so much of it as is taken over at once. None if nothing was.
+pub(super) fn take(ledger: &Path, from: u64, mut each: impl FnMut(Reading)) -> io::Result<Option<Left>> {
     let mut file = match OpenOptions::new().read(true).write(true).open(beside(ledger, ".readings")) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -126,11 +135,20 @@ pub(super) fn take(ledger: &Path, mut each: impl FnMut(Reading)) -> io::Result<O
     if file.try_lock().is_err() {
         return Ok(None);
     }
+    let length = file.metadata()?.len();
+    // One that others made shorter is read from its beginning.
+    let from = if from > length { 0 } else { from };
+    file.seek(SeekFrom::Start(from))?;
     let mut text = Vec::new();
     (&mut file).take(MOST).read_to_end(&mut text)?;
+    let is_all = from + text.len() as u64 >= length;
+    if !is_all && let Some(end) = text.iter().rposition(|byte| *byte == b'\n') {
+        // The last line goes on.
+        text.truncate(end + 1);
+    }
     // A torn line, or somebody's own, says nothing that could be recorded.
     text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).for_each(&mut each);
-    Ok(Some(Left(file)))
+    Ok(Some(Left { file, next: from + text.len() as u64, is_all }))
 }
 
 impl Reading {

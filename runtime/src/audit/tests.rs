@@ -186,13 +186,16 @@ async fn every_field_that_is_written_is_one_that_readers_know() {
         Event::Start,
         Event::Admin { code: "settings-read" },
         Event::LogSuppressed,
+        Event::RefusedAgain,
         Event::Refused { code: "unknown-tool" },
         Event::Stop,
     ] {
-        let note = Note { count: Some(3), subject: subject(), args_summary: call().args_summary, ..Note::new(event) };
+        let refusals = vec![RefusedAgain { kind: Kind::Peer, refusal: "leak", count: 3 }];
+        let args_summary = call().args_summary;
+        let note = Note { count: Some(3), subject: subject(), args_summary, refusals, ..Note::new(event) };
         ledger.note(note).await.unwrap();
     }
-    assert_whole(&path, 17);
+    assert_whole(&path, 18);
     for record in records(&path) {
         let raw: serde_json::Value = serde_json::from_slice(&record.raw).unwrap();
         let known = serde_json::to_value(&record.line).unwrap();
@@ -438,9 +441,15 @@ fn the_ledger_is_its_owners_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     drop(open(&path));
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    for others in [0o644, 0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o677] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(others)).unwrap();
+        drop(open(&path));
+        assert_eq!(mode(&path), 0o600, "{others:o}");
+    }
+    // What its owner took away from himself stays away.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     drop(open(&path));
-    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&path), 0o700);
     let device = Ledger::open(Path::new("/dev/full"), Options::default());
     assert!(matches!(device, Err(LedgerError::NotALedger { .. })));
 }
@@ -510,6 +519,10 @@ struct Faults {
     room: Option<usize>,
     sync_fails: bool,
     truncate_fails: bool,
+    /// What somebody else writes to the file between our line and our look at it.
+    others_add: &'static [u8],
+    /// How many bytes of our line somebody else takes away there.
+    others_cut: u64,
 }
 
 struct Faulty {
@@ -523,13 +536,20 @@ impl Sink for Faulty {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.faults.lock().unwrap().room {
+        let faults = self.faults.lock().unwrap();
+        match faults.room {
             Some(room) if room < bytes.len() => {
                 self.file.append(&bytes[..room])?;
-                Err(io::ErrorKind::StorageFull.into())
+                return Err(io::ErrorKind::StorageFull.into());
             }
-            Some(_) | None => self.file.append(bytes),
+            Some(_) | None => self.file.append(bytes)?,
         }
+        self.file.append(faults.others_add)?;
+        if faults.others_cut > 0 {
+            let length = self.file.length().map_err(io::Error::other)?;
+            self.file.truncate(length - faults.others_cut)?;
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -685,6 +705,54 @@ async fn a_ledger_that_others_touch_is_an_error_until_restart() {
         drop(ledger);
         assert_eq!(fs::read(&path).unwrap_or_default(), after, "{name}: nothing is added to it");
     }
+}
+
+#[tokio::test]
+async fn a_file_that_others_touch_while_a_line_is_written_is_found_after_it() {
+    for (others_add, others_cut) in [(&b"x"[..], 0), (b"{}\n", 0), (b"", 1), (b"", 100)] {
+        let (_folder, path) = scratch();
+        let (ledger, faults) = faulty(&path, Options::default());
+        let entry = ledger.ask(call()).await.unwrap();
+        *faults.lock().unwrap() = Faults { others_add, others_cut, ..Faults::default() };
+        let refused = entry.close(done(), "reply").await.err().unwrap();
+        assert!(matches!(refused, LedgerError::Tampered { .. }), "{refused:?}");
+        let after = fs::read(&path).unwrap();
+        *faults.lock().unwrap() = Faults::default();
+        assert!(matches!(ledger.ask(call()).await.err().unwrap(), LedgerError::Tampered { .. }));
+        drop(ledger);
+        assert_eq!(fs::read(&path).unwrap(), after, "nothing more is written to it");
+    }
+}
+
+/// What a call leaves in sums waits for nobody, and comes before the call's ending, whatever the disk does.
+#[tokio::test]
+async fn what_is_owed_is_written_before_what_is_handed_over_after_it() {
+    let (_folder, path) = scratch();
+    let (ledger, faults) = faulty(&path, Options::default().waiting(1));
+    let entry = ledger.ask(call()).await.unwrap();
+    let sums = |count| Note {
+        count: Some(count),
+        refusals: vec![RefusedAgain { kind: Kind::Egress, refusal: "not-granted", count }],
+        ..Note::new(Event::RefusedAgain)
+    };
+    faults.lock().unwrap().sync_fails = true;
+    ledger.owe(&sums(3)).unwrap();
+    // Until the writer has met the disk that takes nothing.
+    while !matches!(ledger.note(Note::new(Event::Start)).await, Err(LedgerError::Write { .. })) {}
+    faults.lock().unwrap().sync_fails = false;
+    // There is room for one line that waits, and what is owed needs none.
+    for count in 4..8 {
+        ledger.owe(&sums(count)).unwrap();
+    }
+    entry.close(done(), ()).await.unwrap().into_inner();
+    let counts: Vec<_> =
+        written(&path).iter().filter(|line| !line.refusals.is_empty()).map(|line| line.count).collect();
+    assert_eq!(counts, [3, 4, 5, 6, 7].map(Some));
+    assert_eq!(written(&path).last().unwrap().phase, Some(Phase::Ended));
+    let again = &written(&path)[2].refusals;
+    assert_eq!((again[0].kind, again[0].refusal.as_str(), again[0].count), (Some(Kind::Egress), "not-granted", 3));
+    drop(ledger);
+    assert_whole(&path, 8);
 }
 
 // Readers.

@@ -123,7 +123,8 @@ impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let mut bytes = [0; 32];
-        let hex = text.strip_prefix("sha256:").unwrap_or_default();
+        let hex =
+            text.strip_prefix("sha256:").ok_or_else(|| serde::de::Error::custom("expected sha256: and 64 digits"))?;
         hex::decode_to_slice(hex, &mut bytes).map_err(serde::de::Error::custom)?;
         Ok(Self(bytes))
     }

@@ -8,7 +8,7 @@ mod upkeep;
 
 use std::cmp::Ordering;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,6 +56,8 @@ pub(super) struct Writer {
     undivided_until: Option<Instant>,
     /// When it was last looked for readings.
     looked: Instant,
+    /// Up to which byte readings were taken over, as long as there are more.
+    taken_over: u64,
     bytes: Vec<u8>,
     /// Keeps other writers out for as long as it lives.
     _lock: Option<File>,
@@ -104,6 +106,7 @@ impl Writer {
             first,
             undivided_until: None,
             looked: Instant::now(),
+            taken_over: 0,
             bytes: Vec::new(),
             _lock: None,
         }
@@ -145,14 +148,14 @@ impl Writer {
         let patience = self.signing.is_some().then_some(PATIENCE);
         while queue.take(&mut batch, patience) {
             if self.looked.elapsed() >= PATIENCE {
-                self.read_readings();
+                self.read_readings(false);
             }
             if self.divide_if_due() {
                 self.tidy();
             }
             self.commit(&mut batch, false);
         }
-        self.read_readings();
+        self.read_readings(true);
         self.commit(&mut batch, true);
         self.mirrors.into_iter().for_each(Mirror::close);
     }
@@ -196,6 +199,9 @@ impl Writer {
         self.mirrors.iter().for_each(|mirror| mirror.offer(&self.bytes));
         if let Some(signing) = &mut self.signing {
             signing.written(self.end.next - 1, signed.as_ref().map(|(covered, _)| *covered));
+            if let Err(error) = signing.publish() {
+                tracing::warn!(path = %self.path.display(), %error, "the public key does not stand beside the ledger yet");
+            }
         }
         if let Some((_, note)) = signed
             && let Err(error) = evidence::replace(&evidence::checkpoint_file(&self.path), &note)
@@ -304,18 +310,15 @@ impl End {
 
     /// Gives a line its place: the next number, the link to the line before, and its bytes at the end of `bytes`.
     fn place(&mut self, draft: &Draft, bytes: &mut Vec<u8>) {
-        let start = bytes.len();
-        // Writing to a Vec cannot fail.
-        let _ = write!(bytes, "{{\"seq\":{},", self.next);
-        bytes.extend_from_slice(draft.fields());
-        let _ = write!(bytes, ",\"prev\":\"{}\"}}", self.prev);
-        let line = bytes.get(start..).unwrap_or_default();
-        self.prev = Hash::leaf(line);
+        let (before, after) = (format!("{{\"seq\":{},", self.next), format!(",\"prev\":\"{}\"}}", self.prev));
+        let line = [before.as_bytes(), draft.fields(), after.as_bytes()].concat();
+        self.prev = Hash::leaf(&line);
         if let Some(tree) = &mut self.tree {
             tree.push(self.prev);
         }
         self.length += line.len() as u64 + 1;
         self.next += 1;
+        bytes.extend_from_slice(&line);
         bytes.push(b'\n');
     }
 }

@@ -240,12 +240,9 @@ fn span(line: &Line, place: &Place, scope: &InstrumentationScope) -> Option<Span
         Kind::Call => SpanKind::Server,
         Kind::Egress | Kind::Directory | Kind::Token => SpanKind::Client,
         Kind::Peer | Kind::Artifact => SpanKind::Internal,
-        Kind::LogSuppressed
-        | Kind::RefusedAgain
-        | Kind::Admin
-        | Kind::Checkpoint
-        | Kind::Start
-        | Kind::Stop => return None,
+        Kind::LogSuppressed | Kind::RefusedAgain | Kind::Admin | Kind::Checkpoint | Kind::Start | Kind::Stop => {
+            return None;
+        }
     };
     let name = line.tool.clone().filter(|_| kind == Kind::Call);
     let status = match line.status.as_deref() {

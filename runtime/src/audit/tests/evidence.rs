@@ -404,6 +404,172 @@ async fn a_key_is_made_once_and_must_stay() {
     verified(&path);
 }
 
+/// Names, bytes and modes of all files beside the ledger, but for the lock.
+fn standing(path: &Path) -> Vec<(PathBuf, Vec<u8>, u32)> {
+    let mut all: Vec<_> = fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|file| *file != beside(path, ".lock"))
+        .map(|file| {
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            (file.clone(), fs::read(&file).unwrap(), mode)
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_is_refused_leaves_every_file_as_it_was() {
+    type Deed = fn(&Path);
+    let deeds: [(&str, Deed); 11] = [
+        ("another key", |path| write_private(&beside(path, ".key"), &Signer::generate("nexus/another").unwrap().1)),
+        ("no key", |path| fs::remove_file(beside(path, ".key")).unwrap()),
+        ("a key that is none", |path| write_private(&beside(path, ".key"), "PRIVATE+KEY+nexus/x+00000000+AQ==\n")),
+        ("a key that others read", |path| {
+            fs::set_permissions(beside(path, ".key"), fs::Permissions::from_mode(0o640)).unwrap();
+        }),
+        ("cut", |path| {
+            fs::write(path, fs::read_to_string(path).unwrap().split_inclusive('\n').take(3).collect::<String>())
+                .unwrap()
+        }),
+        ("cut, and torn", |path| {
+            let text = fs::read_to_string(path).unwrap();
+            fs::write(path, text.split_inclusive('\n').take(3).collect::<String>() + "{\"seq\":4,").unwrap();
+        }),
+        ("emptied", |path| fs::write(path, "").unwrap()),
+        ("deleted", |path| fs::remove_file(path).unwrap()),
+        ("not a ledger", |path| fs::write(path, "hello\n").unwrap()),
+        ("a line in between removed", |path| {
+            let text = fs::read_to_string(path).unwrap();
+            let mut lines: Vec<_> = text.split_inclusive('\n').collect();
+            lines.remove(lines.len() - 2);
+            fs::write(path, lines.concat()).unwrap();
+        }),
+        ("open to others, with another key", |path| {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+            write_private(&beside(path, ".key"), &Signer::generate("nexus/another").unwrap().1);
+        }),
+    ];
+    for (what, deed) in deeds {
+        let (_folder, path) = scratch();
+        calls(&open_with(&path, often()), 12).await;
+        let public = key(&path);
+        deed(&path);
+        let before = standing(&path);
+        refused(&path, often());
+        assert_eq!(standing(&path), before, "{what}");
+        assert_eq!(key(&path), public, "{what}");
+    }
+    // Where there is no ledger yet, none is begun either.
+    let (folder, path) = scratch();
+    let given = folder.path().join("given");
+    write_private(&given, "no key");
+    refused(&path, Evidence { key: Some(given.clone()), ..often() });
+    assert_eq!(standing(&path).len(), 1);
+    // The control: with a key that is one it is.
+    write_private(&given, &Signer::generate("nexus/given").unwrap().1);
+    calls(&open_with(&path, Evidence { key: Some(given), ..often() }), 1).await;
+    verified(&path);
+}
+
+#[tokio::test]
+async fn what_a_crash_in_the_middle_of_dividing_left_stays_while_a_start_is_refused() {
+    let (_folder, path) = scratch();
+    calls(&open_with(&path, small_files()), 15).await;
+    let first = read::first_line(&path).unwrap().seq;
+    fs::hard_link(&path, archive::name(&path, first)).unwrap();
+    let text = fs::read_to_string(beside(&path, ".key")).unwrap();
+    write_private(&beside(&path, ".key"), &Signer::generate("nexus/another").unwrap().1);
+    let before = standing(&path);
+    refused(&path, small_files());
+    assert_eq!(standing(&path), before);
+    write_private(&beside(&path, ".key"), &text);
+    drop(open_with(&path, small_files()));
+    assert!(!archive::name(&path, first).exists());
+    verified(&path);
+}
+
+#[tokio::test]
+async fn a_key_that_was_published_and_signed_nothing_yet_is_not_replaced() {
+    let (_folder, path) = scratch();
+    let ledger = open_with(&path, often());
+    calls(&ledger, 1).await;
+    let crashed = fs::read(&path).unwrap();
+    let public = key(&path);
+    drop(ledger);
+    // As a crash before the first checkpoint leaves it.
+    fs::write(&path, crashed).unwrap();
+    fs::remove_file(checkpoint_file(&path)).unwrap();
+    let text = fs::read_to_string(beside(&path, ".key")).unwrap();
+    write_private(&beside(&path, ".key"), &Signer::generate(public.name()).unwrap().1);
+    assert!(matches!(refused(&path, often()), LedgerError::OtherKey { .. }));
+    fs::remove_file(beside(&path, ".key")).unwrap();
+    assert!(matches!(refused(&path, often()), LedgerError::Key { .. }), "nor is another made");
+    assert_eq!(key(&path), public);
+    write_private(&beside(&path, ".key"), &text);
+    calls(&open_with(&path, often()), 1).await;
+    verified(&path);
+    // Where what was signed tells whose it is, a public key that somebody put there is put right.
+    for other in ["", "garbage", &Signer::generate("nexus/other").unwrap().0.verifier().to_string()] {
+        fs::write(public_key_file(&path), other).unwrap();
+        drop(open_with(&path, often()));
+        assert_eq!(key(&path), public);
+    }
+}
+
+/// Before its first checkpoint no signature tells that there were lines; the public key does, which stands there before anybody is
+/// told of the first line.
+#[tokio::test]
+async fn a_ledger_that_is_gone_before_its_first_checkpoint_is_missed() {
+    let evidence = || Evidence { lines: 4096, every: Duration::from_secs(3600), ..often() };
+    for emptied in [false, true] {
+        let (_folder, path) = scratch();
+        let ledger = open_with(&path, evidence());
+        assert!(!public_key_file(&path).exists(), "a ledger without a line has not begun");
+        calls(&ledger, 1).await;
+        assert!(public_key_file(&path).exists() && !checkpoint_file(&path).exists());
+        let lines = fs::read(&path).unwrap();
+        // As after a kill: no last checkpoint.
+        let (_copy, elsewhere) = scratch();
+        for suffix in [".key", ".pub"] {
+            write_private(&beside(&elsewhere, suffix), &fs::read_to_string(beside(&path, suffix)).unwrap());
+        }
+        if emptied {
+            fs::write(&elsewhere, "").unwrap();
+        }
+        let before = standing(&elsewhere);
+        let error = refused(&elsewhere, evidence());
+        assert!(matches!(error, LedgerError::Gone { .. }), "{error:?}");
+        assert_eq!(standing(&elsewhere), before);
+        // It goes on with its lines, and begins anew where the operator says so.
+        fs::write(&elsewhere, lines).unwrap();
+        calls(&open_with(&elsewhere, evidence()), 1).await;
+        verified(&elsewhere);
+        for suffix in ["", ".pub", ".checkpoint"] {
+            fs::remove_file(beside(&elsewhere, suffix)).unwrap();
+        }
+        calls(&open_with(&elsewhere, evidence()), 1).await;
+        assert_eq!(verified(&elsewhere).first, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_never_wrote_a_line_leaves_nothing_that_stops_the_next() {
+    let (_folder, path) = scratch();
+    for _ in 0..3 {
+        drop(open_with(&path, often()));
+    }
+    fs::remove_file(&path).unwrap();
+    calls(&open_with(&path, often()), 1).await;
+    verified(&path);
+}
+
 #[tokio::test]
 async fn a_proof_proves_its_line_and_nothing_else() {
     let (_folder, path) = scratch();
@@ -473,6 +639,36 @@ async fn who_reads_on_the_command_line_is_on_record() {
     fs::copy(&path, &copy).unwrap();
     assert!(!readings::leave(&copy, Reader::Verify).unwrap());
     assert!(!beside(&copy, ".readings").exists());
+}
+
+/// More than is taken over at once: nothing of it is lost, and nothing recorded twice.
+#[tokio::test]
+async fn what_many_have_read_is_taken_over_whole() {
+    const AT_ONCE: usize = 16 << 20;
+    let (_folder, path) = scratch();
+    drop(open_with(&path, often()));
+    let left = beside(&path, ".readings");
+    let line = |reader| {
+        readings::leave(&path, reader).unwrap();
+        let text = fs::read_to_string(&left).unwrap();
+        fs::remove_file(&left).unwrap();
+        text
+    };
+    let (first, across, last) = (line(Reader::Search), line(Reader::Export), line(Reader::Prove));
+    // One line lies across the border, and one beyond; what lies between is nobody's.
+    let mut text = first;
+    while text.len() < AT_ONCE - 100 {
+        text += &format!("{}\n", "x".repeat((AT_ONCE - 51 - text.len()).min(65_536)));
+    }
+    text += &across;
+    assert!(text.len() > AT_ONCE && text.len() - across.len() < AT_ONCE);
+    text += &format!("{}\n", "x".repeat(AT_ONCE));
+    text += &last;
+    fs::write(&left, text).unwrap();
+    drop(open_with(&path, often()));
+    assert_eq!(codes(&path), ["read-search", "read-export", "read-prove"]);
+    assert_eq!(fs::metadata(&left).unwrap().len(), 0);
+    verified(&path);
 }
 
 #[tokio::test]

@@ -54,16 +54,52 @@ fn nothing_that_was_acknowledged_is_lost_in_a_thousand_kills() {
     }
 }
 
-/// Starts one, kills it some milliseconds after its first word, and returns the last number it was told.
-fn killed(path: &Path) -> u64 {
+/// Killed at any moment of its start, from before the key is made until after the first line.
+#[test]
+fn a_start_that_is_killed_at_any_moment_is_followed_by_one_that_works() {
+    let mut unfinished = 0;
+    for round in 0..60_u64 {
+        let (_folder, path) = scratch();
+        let mut child = begun(&path);
+        // From when the first of its files is there: what comes before is not ours.
+        let start = std::time::Instant::now();
+        while !beside(&path, ".lock").exists() && start.elapsed() < Duration::from_secs(60) {
+            std::hint::spin_loop();
+        }
+        std::thread::sleep(Duration::from_micros(round * 50));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let published = fs::read_to_string(public_key_file(&path)).ok();
+        unfinished += usize::from(published.is_none());
+        let ledger = Ledger::open(&path, Options::default().signed(Evidence::default())).unwrap();
+        drop(ledger);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ledger = Ledger::open(&path, Options::default().signed(Evidence::default())).unwrap();
+        runtime.block_on(async { drop(ledger.ask(call()).await.unwrap()) });
+        drop(ledger);
+        let text = fs::read_to_string(public_key_file(&path)).unwrap();
+        assert!(published.is_none_or(|published| published == text), "a key that was published stays");
+        let key = text.parse().unwrap();
+        let found = verify(&path, Some(&key), &[]).unwrap();
+        assert_eq!((found.signed + 1, found.torn), (found.lines, 0));
+    }
+    assert!(unfinished > 0, "some were killed before their first line");
+}
+
+fn begun(path: &Path) -> std::process::Child {
     let name = "audit::tests::killed::writes_until_it_is_killed";
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
         .env(LEDGER, path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Starts one, kills it some milliseconds after its first word, and returns the last number it was told.
+fn killed(path: &Path) -> u64 {
+    let mut child = begun(path);
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let number = |line: String| line.split_once("durable ")?.1.parse::<u64>().ok();
     let first = said.find_map(number).expect("it writes");

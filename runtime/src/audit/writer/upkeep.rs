@@ -78,29 +78,41 @@ impl Writer {
         }
     }
 
-    /// Takes over what commands have left about what they read.
-    pub(super) fn read_readings(&mut self) {
+    /// Takes over what commands have left about what they read, all of it at the end and a part at each look before.
+    pub(super) fn read_readings(&mut self, last: bool) {
         if self.signing.is_none() || !matches!(self.state, State::Sound) {
             return;
         }
         self.looked = Instant::now();
-        let mut batch = Vec::new();
-        let left = readings::take(&self.path, |reading| {
-            let (done, _) = oneshot::channel();
-            batch.push(Request::Note { draft: reading.draft(), done });
-        });
-        match left {
-            Ok(None) => {}
-            Ok(Some(left)) => {
-                self.commit(&mut batch, false);
-                // What could not be recorded stays where it is.
-                if matches!(self.state, State::Sound)
-                    && let Err(error) = left.done()
-                {
+        loop {
+            let mut batch = Vec::new();
+            let left = readings::take(&self.path, self.taken_over, |reading| {
+                let (done, _) = oneshot::channel();
+                batch.push(Request::Note { draft: reading.draft(), done });
+            });
+            let left = match left {
+                Ok(Some(left)) => left,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(path = %self.path.display(), %error, "what was read cannot be taken over");
+                    return;
+                }
+            };
+            self.commit(&mut batch, false);
+            // What could not be recorded stays where it is.
+            if !matches!(self.state, State::Sound) {
+                return;
+            }
+            match left.done() {
+                Ok(next) => self.taken_over = next,
+                Err(error) => {
                     tracing::warn!(path = %self.path.display(), %error, "what was read may be recorded twice");
+                    return;
                 }
             }
-            Err(error) => tracing::warn!(path = %self.path.display(), %error, "what was read cannot be taken over"),
+            if !last || self.taken_over == 0 {
+                return;
+            }
         }
     }
 }
