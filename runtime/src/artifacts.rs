@@ -39,6 +39,9 @@ pub struct Store {
     most: u64,
     /// One at a time finds out how much room is left.
     writing: Mutex<()>,
+    /// How many have begun.
+    #[cfg(test)]
+    begun: std::sync::atomic::AtomicUsize,
 }
 
 /// What an artifact is, beside its bytes.
@@ -80,6 +83,24 @@ pub enum StoreError {
     Changed { file: String },
 }
 
+/// A disk that takes nothing as long as this lives.
+#[cfg(test)]
+pub(crate) struct Stalled<'a> {
+    _guard: std::sync::MutexGuard<'a, ()>,
+}
+
+#[cfg(test)]
+impl Store {
+    pub(crate) fn stalled(&self) -> Stalled<'_> {
+        Stalled { _guard: self.writing.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// How many have begun to store something and wait for that disk.
+    pub(crate) fn waiting(&self) -> usize {
+        self.begun.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 impl Kept {
     pub fn uri(&self) -> String {
         format!("{URI}{}/{}/{}", self.shard, self.name, self.version)
@@ -94,7 +115,13 @@ impl Kept {
 impl Store {
     /// The folder is made when something is first kept in it.
     pub fn new(folder: PathBuf, most: u64) -> Self {
-        Self { folder, most, writing: Mutex::default() }
+        Self {
+            folder,
+            most,
+            writing: Mutex::default(),
+            #[cfg(test)]
+            begun: Default::default(),
+        }
     }
 
     pub fn folder(&self) -> &Path {
@@ -103,10 +130,16 @@ impl Store {
 
     /// Stores it under the next free version of its name, and tells the digest of its bytes.
     pub fn put(&self, new: &New<'_>, data: &[u8]) -> Result<(Kept, Digest), StoreError> {
+        #[cfg(test)]
+        self.begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.folder.join(new.shard.as_str());
         let unusable = |source| StoreError::Folder { folder: folder.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unusable)?;
+        // A folder that was just made must be there after a crash too: its name is durable before anything stands in it.
+        for folder in [Some(self.folder.as_path()), self.folder.parent()].into_iter().flatten() {
+            sync(folder).map_err(unusable)?;
+        }
         let used = size(&self.folder).map_err(unusable)?;
         if used.saturating_add(data.len() as u64) > self.most {
             return Err(StoreError::Full { folder: self.folder.clone(), most: self.most });
@@ -137,7 +170,7 @@ impl Store {
             let said = serde_json::to_vec_pretty(&kept).map_err(|error| unusable(error.into()))?;
             let beside = written(&folder, &said).map_err(unusable)?;
             beside.persist_noclobber(folder.join(beside_name(&kept.file_name()))).map_err(|f| unusable(f.error))?;
-            File::open(&folder).and_then(|folder| folder.sync_all()).map_err(unusable)?;
+            sync(&folder).map_err(unusable)?;
             return Ok((kept, digest));
         }
         Err(StoreError::Versions(new.name.clone()))
@@ -210,6 +243,11 @@ fn file_name(name: &ArtifactName, version: u32) -> String {
     }
 }
 
+fn sync(folder: &Path) -> io::Result<()> {
+    let here = Path::new(".");
+    File::open(if folder == Path::new("") { here } else { folder })?.sync_all()
+}
+
 /// No artifact's name begins with a dot.
 fn beside_name(file: &str) -> String {
     format!(".{file}.json")
@@ -252,3 +290,6 @@ fn size(folder: &Path) -> io::Result<u64> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,6 +175,7 @@ impl Host {
             drop(self.under_way.write().await);
             self.peers.close();
             self.peers.wait().await;
+            self.door.settle().await;
         };
         if tokio::time::timeout(LAST_CALLS, ended).await.is_err() {
             tracing::warn!("stopping with calls under way: their entries stay open in the ledger");

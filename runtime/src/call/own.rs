@@ -181,7 +181,11 @@ impl Host {
     async fn stats(&self) -> Result<Output, Fault> {
         let stats = self.read_ledger(audit::stats::stats).await?;
         let unreadable = stats.unreadable_lines;
-        let output = complete(serde_json::to_value(stats).unwrap_or_default());
+        let data = serde_json::to_value(stats).map_err(|error| {
+            tracing::error!(%error, "the counts of the ledger have no JSON form");
+            Fault::Kept
+        })?;
+        let output = complete(data);
         Ok(match unreadable {
             0 => output,
             some => Output {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::task::JoinHandle;
+
 use super::caller::Way;
 use super::{Caller, Crossed, Door, Verdict};
 use crate::artifacts::{Kept, New, Store, StoreError};
-use crate::audit::{Asked, Crossing, Digest, Ending, Facts, Released, Scrubbed};
+use crate::audit::{Asked, Crossing, Digest, Ending, Entry, Facts, LedgerError, Released, Scrubbed};
 use crate::names::ArtifactName;
 use crate::policy::ArtifactPermit;
 use crate::redact::Place;
@@ -30,6 +32,9 @@ impl Door {
     }
 
     /// Stores an artifact, whole or not at all, and returns what became of it.
+    ///
+    /// Once the store has begun nobody can call it back: a call that ends meanwhile leaves the artifact, and its ending on record says
+    /// that it is kept.
     pub async fn put(
         &self,
         caller: &Caller,
@@ -38,14 +43,26 @@ impl Door {
         data: Vec<u8>,
     ) -> Result<Released<Kept>, Refusal> {
         caller.still_reads(&self.ledger, Way::Artifact)?;
+        let started = Instant::now();
         let bytes = data.len();
         let judged = self.unless_counted(caller, self.judge_artifact(caller, name, media_type, data))?;
-        self.kept(caller, name, Some(bytes), async {
-            let (kept, digest) = self.write(caller, judged?).await?;
-            let facts = Facts { result: Some(digest), ..Facts::default() };
-            Ok((kept, facts, bytes))
-        })
-        .await
+        let shown = self.shown(name);
+        let entry = self.ask_artifact(caller, &shown, Some(bytes)).await?;
+        let crossed = |verdict| crossed(format!("KEEP {shown}"), verdict, started);
+        let refused = match judged.and_then(|permit| self.writing(caller, permit)) {
+            Ok(writing) => match caller.track_spawned(self.acts.track_future(keep(entry, writing))).await {
+                Ok(Ok(released)) => {
+                    caller.crossed(crossed(Verdict::Answered { bytes, complete: true }));
+                    return Ok(released?);
+                }
+                Ok(Err((entry, refusal))) => (entry, refusal),
+                Err(_) => return Err(Refusal::NoStore),
+            },
+            Err(refusal) => (entry, refusal),
+        };
+        let (entry, refusal) = refused;
+        let verdict = Verdict::Refused { code: refusal.code(), suggestion: self.clean_suggestion(&refusal) };
+        Err(self.turn_away(caller, entry, crossed(verdict), refusal).await)
     }
 
     /// The newest of the shard's own artifacts whose name begins so. One from another source is not comparable.
@@ -62,18 +79,31 @@ impl Door {
             Ok(prefix)
         });
         let judged = self.unless_counted(caller, judged)?;
-        self.kept(caller, prefix, None, async {
-            let found = self.newest(caller, judged?, media_type.to_owned()).await?;
-            let bytes = found.as_ref().map_or(0, |found| found.data.len());
-            let facts = Facts {
-                reply_bytes: Some(bytes as u64),
-                rows: Some(found.is_some().into()),
-                result: found.as_ref().map(|found| found.digest),
-                ..Facts::default()
-            };
-            Ok((found, facts, bytes))
-        })
-        .await
+        let started = Instant::now();
+        let shown = format!("{}*", self.shown(prefix));
+        let entry = self.ask_artifact(caller, &shown, None).await?;
+        let crossed = |verdict| crossed(format!("READ {shown}"), verdict, started);
+        let found = match judged {
+            Ok(prefix) => self.newest(caller, prefix, media_type.to_owned()).await,
+            Err(refusal) => Err(refusal),
+        };
+        match found {
+            Ok(found) => {
+                let bytes = found.as_ref().map_or(0, |found| found.data.len());
+                let facts = Facts {
+                    reply_bytes: Some(bytes as u64),
+                    rows: Some(found.is_some().into()),
+                    result: found.as_ref().map(|found| found.digest),
+                    ..Facts::default()
+                };
+                caller.crossed(crossed(Verdict::Answered { bytes, complete: true }));
+                Ok(entry.close(Ending::Release { facts }, found).await?)
+            }
+            Err(refusal) => {
+                let verdict = Verdict::Refused { code: refusal.code(), suggestion: self.clean_suggestion(&refusal) };
+                Err(self.turn_away(caller, entry, crossed(verdict), refusal).await)
+            }
+        }
     }
 
     fn judge_artifact(
@@ -99,58 +129,35 @@ impl Door {
         }
     }
 
-    /// Both lines around one act with the store.
-    async fn kept<T>(
-        &self,
-        caller: &Caller,
-        name: &str,
-        request_bytes: Option<usize>,
-        act: impl Future<Output = Result<(T, Facts, usize), Refusal>>,
-    ) -> Result<Released<T>, Refusal> {
-        let started = Instant::now();
-        // The name is the shard's own text: it is recorded only where it could be an artifact's.
+    /// The name is the shard's own text: it is shown and recorded only where it could be an artifact's.
+    fn shown(&self, name: &str) -> String {
         let known = ArtifactName::parse(name).ok().filter(|name| self.clean_text(name.as_str()) == name.as_str());
-        let known = known.as_ref().map_or("(unreadable name)", ArtifactName::as_str);
-        let (verb, other) = if request_bytes.is_some() { ("KEEP", "") } else { ("READ", "*") };
-        let crossed = |verdict| Crossed {
-            destination: Some(format!("{verb} {known}{other}")),
-            credential: None,
-            verdict,
-            elapsed: started.elapsed(),
-        };
+        known.as_ref().map_or("(unreadable name)", ArtifactName::as_str).to_owned()
+    }
+
+    async fn ask_artifact(&self, caller: &Caller, shown: &str, bytes: Option<usize>) -> Result<Entry, Refusal> {
         let asked = Asked {
-            what: Crossing::Artifact { name: Scrubbed::already_scrubbed(format!("{known}{other}")) },
+            what: Crossing::Artifact { name: Scrubbed::already_scrubbed(shown.to_owned()) },
             parent: caller.call,
             subject: caller.subject.clone(),
             args_summary: None,
             subjects: Vec::new(),
-            request_bytes: request_bytes.map(|bytes| bytes as u64),
+            request_bytes: bytes.map(|bytes| bytes as u64),
         };
-        let entry = self.ledger.ask(asked).await?;
-        match act.await {
-            Ok((done, facts, bytes)) => {
-                caller.crossed(crossed(Verdict::Answered { bytes, complete: true }));
-                Ok(entry.close(Ending::Release { facts }, done).await?)
-            }
-            Err(refusal) => {
-                let suggestion = self.clean_suggestion(&refusal);
-                let crossed = crossed(Verdict::Refused { code: refusal.code(), suggestion });
-                Err(self.turn_away(caller, entry, crossed, refusal).await)
-            }
-        }
+        Ok(self.ledger.ask(asked).await?)
     }
 
     /// Files are written on a thread that may wait for the disk.
-    async fn write(&self, caller: &Caller, permit: ArtifactPermit) -> Result<(Kept, Digest), Refusal> {
-        let store = self.store.clone().ok_or(Refusal::NoStore)?;
+    fn writing(&self, caller: &Caller, permit: ArtifactPermit) -> Result<Writing, Refusal> {
+        // Outside of a call no artifact is permitted.
+        let (Some(store), Some(call)) = (self.store.clone(), caller.call) else { return Err(Refusal::NoStore) };
         let shard = caller.rights.shard.clone();
         let source = self.source().as_str();
-        let call = caller.call.map(|call| call.to_string()).unwrap_or_default();
-        let writing = tokio::task::spawn_blocking(move || {
+        Ok(tokio::task::spawn_blocking(move || {
+            let call = call.to_string();
             let new = New { shard: &shard, name: permit.name(), media_type: permit.media_type(), source, call };
             store.put(&new, permit.data())
-        });
-        Ok(writing.await.map_err(|_| Refusal::NoStore)??)
+        }))
     }
 
     async fn newest(
@@ -173,4 +180,22 @@ impl Door {
         });
         Ok(reading.await.map_err(|_| Refusal::NoStore)??)
     }
+}
+
+type Writing = JoinHandle<Result<(Kept, Digest), StoreError>>;
+
+/// Waits for the store and records what became of it. What was not stored is the caller's to refuse.
+async fn keep(entry: Entry, writing: Writing) -> Result<Result<Released<Kept>, LedgerError>, (Entry, Refusal)> {
+    match writing.await {
+        Ok(Ok((kept, digest))) => {
+            let facts = Facts { result: Some(digest), ..Facts::default() };
+            Ok(entry.close(Ending::Release { facts }, kept).await)
+        }
+        Ok(Err(error)) => Err((entry, error.into())),
+        Err(_) => Err((entry, Refusal::NoStore)),
+    }
+}
+
+fn crossed(destination: String, verdict: Verdict, started: Instant) -> Crossed {
+    Crossed { destination: Some(destination), credential: None, verdict, elapsed: started.elapsed() }
 }

@@ -39,6 +39,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use pace::{LaneOf, Paces, Room};
+use tokio_util::task::TaskTracker;
 
 use crate::artifacts::Store;
 use crate::audit::{Asked, Crossing, Ending, Entry, Facts, Ledger, Released};
@@ -59,6 +60,8 @@ pub struct Door {
     breaker: Breaker,
     paces: Paces,
     store: Option<Arc<Store>>,
+    /// Acts that go on although the call that began them has gone.
+    acts: TaskTracker,
 }
 
 /// What an attempt begins with.
@@ -87,7 +90,15 @@ enum Next {
 
 impl Door {
     pub fn new(ledger: Ledger, wire: Wire, scrubber: Scrubber) -> Self {
-        Self { ledger, wire, scrubber, breaker: Breaker::default(), paces: Paces::default(), store: None }
+        Self {
+            ledger,
+            wire,
+            scrubber,
+            breaker: Breaker::default(),
+            paces: Paces::default(),
+            store: None,
+            acts: TaskTracker::new(),
+        }
     }
 
     pub fn ledger(&self) -> &Ledger {
@@ -96,6 +107,12 @@ impl Door {
 
     pub fn scrubber(&self) -> &Scrubber {
         &self.scrubber
+    }
+
+    /// Waits until acts whose calls have gone have their endings on record.
+    pub async fn settle(&self) {
+        self.acts.close();
+        self.acts.wait().await;
     }
 
     pub fn source(&self) -> Source {

@@ -1,6 +1,7 @@
 //! Credentials whose tokens the door fetches, and how fast they may be used: against a mock upstream, in process and over
 //! TLS on loopback.
 
+mod others;
 mod refusals;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::manifest::{Manifest, Values};
 use crate::names::{SettingName, ToolName};
 use crate::outbound::DnsName;
 use crate::policy::{Directories, Grants};
+use crate::refusal::Code;
 use crate::secrets::{SealError, SecretValue, Vault};
 use crate::wire::mock::{Fault, Misbehaviour, Mock, MockOptions, ServeOptions, serve};
 use crate::wire::{Network, NetworkOptions};
