@@ -200,7 +200,7 @@ fn bound(memory: u64, cpu: u64) -> io::Result<()> {
         (Resource::Nofile, 32),
     ] {
         // One more is what kills: the lesser limit of computing time says by its own signal that it was that.
-        rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most + 1) })?;
+        rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most.saturating_add(1)) })?;
     }
     rustix::process::nice(NICE)?;
     // A host that is killed leaves no compiler behind.
