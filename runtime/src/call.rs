@@ -8,6 +8,7 @@ mod artifacts;
 mod current;
 mod documents;
 mod health;
+mod judged;
 mod own;
 mod peers;
 mod summary;
@@ -40,7 +41,7 @@ use crate::redact::{Pseudonyms, ResultPolicy};
 use crate::refusal::story;
 use crate::router::{Route, Router};
 use crate::shard::{CallContext, Failure, Shard};
-use crate::tool::{Category, Content, Outcome, Output};
+use crate::tool::{Category, Content, Outcome, Output, Unusable};
 use crate::wire::Source;
 
 /// The host: its tools, and the door they reach the world through.
@@ -228,10 +229,7 @@ impl Host {
         entry: &Entry,
         used: &mut Used,
     ) -> Result<Good, Fault> {
-        let problems = route.problems(&asked.arguments);
-        if !problems.is_empty() {
-            return Err(Fault::InvalidArguments(problems.join("; ")));
-        }
+        judged::arguments(route, &asked.arguments).await?;
         let room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
         let cancelled = self.cancelled(&route.shard, &asked.cancelled);
         let limits = &route.shard.rights.limits;
@@ -266,8 +264,9 @@ impl Host {
         caller.close();
         *used = Used { crossings: caller.crossings(), memory: caller.memory.peak() };
         match ended {
-            Ok(Ok(Outcome::Done(output))) => self.done(route, output, limits.output_bytes, within.is_some()),
+            Ok(Ok(Outcome::Done(output))) => self.done(route, output, within.is_some()).await,
             Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
+            Ok(Ok(Outcome::Unusable(unusable))) => Err(unusable_fault(route, &unusable, limits.output_bytes)),
             Ok(Err(error)) => Err(Fault::Tool { code: error.code(), text: self.door.clean_text(error.text()) }),
             Err(failure) => Err(self.failed(&route.shard, &failure)),
         }
@@ -303,15 +302,8 @@ impl Host {
     }
 
     /// A result must fit what was promised of it before anybody gets it.
-    fn done(&self, route: &Route, output: Output, most: usize, is_peer: bool) -> Result<Good, Fault> {
-        if output.bytes > most {
-            return Err(Fault::OutputTooLarge { most });
-        }
-        let misfits = route.misfits(output.data.as_ref());
-        if !misfits.is_empty() {
-            tracing::warn!(tool = %route.tool.name, problems = misfits.join("; "), "result does not fit its schema");
-            return Err(Fault::OutputMisfit);
-        }
+    async fn done(&self, route: &Route, mut output: Output, is_peer: bool) -> Result<Good, Fault> {
+        output.data = judged::data(route, output.data).await?;
         if !output.complete && output.notes.is_empty() {
             return Err(Fault::OutputMisfit);
         }
@@ -401,6 +393,19 @@ impl Host {
         };
         let Used { crossings, memory } = used;
         Answer { tool, result, position, source: self.source(), as_of, dev: self.standing.dev, crossings, memory }
+    }
+}
+
+/// The operator learns why, the client what to do.
+fn unusable_fault(route: &Route, unusable: &Unusable, most: usize) -> Fault {
+    let reason = story(unusable);
+    tracing::warn!(tool = %route.tool.name, reason, "what the guest handed over is not taken");
+    match unusable {
+        Unusable::TooLarge { .. } | Unusable::TooMany { .. } => Fault::OutputTooLarge { most },
+        Unusable::Crowded => Fault::Busy,
+        Unusable::Data(_) | Unusable::QuestionText(_) | Unusable::QuestionSchema(_) => {
+            Fault::Tool { code: "internal", text: unusable.to_string() }
+        }
     }
 }
 

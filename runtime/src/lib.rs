@@ -4,6 +4,8 @@
 //! in from below (`mcp → router → call → shard`), and whatever leaves a shard goes through `egress`, the door.
 
 pub mod names;
+pub mod json;
+pub mod schema;
 pub mod tool;
 
 pub mod outbound;

@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::names::{ShardName, ToolName};
 use crate::redact::Classes;
+use crate::schema::{Judge, Schema};
 use crate::shard::Shard;
 use crate::tool::{Document, Prompt, Tool};
 
@@ -49,8 +50,10 @@ pub struct Route {
     /// Of its arguments, and of its results.
     pub asked: Classes,
     pub told: Classes,
-    input: Validator,
-    output: Option<Validator>,
+    input: Judge,
+    output: Option<Judge>,
+    /// One for all tools of a shard: judging that takes its time goes one after the other.
+    turn: Arc<Semaphore>,
 }
 
 impl Router {
@@ -134,18 +137,19 @@ impl Router {
 }
 
 impl Route {
-    /// What is wrong with the arguments, a line each; empty if they fit the input schema. Values are not repeated.
-    pub fn problems(&self, arguments: &Value) -> Vec<String> {
-        problems(&self.input, arguments)
+    /// What judges arguments.
+    pub fn input(&self) -> &Judge {
+        &self.input
     }
 
-    /// What is wrong with a result, likewise.
-    pub fn misfits(&self, data: Option<&Value>) -> Vec<String> {
-        match (&self.output, data) {
-            (None, _) => Vec::new(),
-            (Some(_), None) => vec!["data is missing, but the tool has an output schema".into()],
-            (Some(output), Some(data)) => problems(output, data),
-        }
+    /// What judges a result's data, if the tool has an output schema.
+    pub fn output(&self) -> Option<&Judge> {
+        self.output.as_ref()
+    }
+
+    /// Who judges for this shard holds it, where that takes its time: a neighbour's turn comes in between.
+    pub fn turn(&self) -> &Semaphore {
+        &self.turn
     }
 }
 
@@ -226,50 +230,21 @@ fn rivalry(shard: &Shard, other: &Shard) -> Option<String> {
 }
 
 fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Arc<Route>)>, String> {
+    let turn = Arc::new(Semaphore::new(1));
     let route = |tool: &Tool| {
-        let validator = |which: &str, schema: &Value| {
-            schema_validator(schema)
-                .map_err(|error| format!("tool {}: {which} is not a JSON Schema: {error}", tool.name))
+        let read = |which: &str, schema: &Value| {
+            let bad = |error: &dyn std::fmt::Display| format!("tool {}: {which} {error}", tool.name);
+            let schema = Schema::read(schema.clone()).map_err(|error| bad(&error))?;
+            let classes = Classes::of(&schema).map_err(|error| bad(&error))?;
+            Ok::<_, String>((classes, Judge::new(&schema).map_err(|error| bad(&error))?))
         };
-        let classes = |which: &str, schema: &Value| {
-            Classes::of(schema).map_err(|error| format!("tool {}: {which}: {error}", tool.name))
-        };
-        let route = Route {
-            shard: shard.clone(),
-            asked: classes("input-schema", &tool.input_schema)?,
-            told: tool
-                .output_schema
-                .as_ref()
-                .map(|schema| classes("output-schema", schema))
-                .transpose()?
-                .unwrap_or_default(),
-            input: validator("input-schema", &tool.input_schema)?,
-            output: tool.output_schema.as_ref().map(|schema| validator("output-schema", schema)).transpose()?,
-            tool: tool.clone(),
-        };
+        let (asked, input) = read("input-schema", &tool.input_schema)?;
+        let output = tool.output_schema.as_ref().map(|schema| read("output-schema", schema)).transpose()?;
+        let (told, output) = output.map_or_else(Default::default, |(told, output)| (told, Some(output)));
+        let route = Route { shard: shard.clone(), asked, told, input, output, turn: turn.clone(), tool: tool.clone() };
         Ok((tool.name.clone(), Arc::new(route)))
     };
     shard.tools.iter().map(route).collect()
-}
-
-/// Patterns run on an engine without backtracking: a shard's schema must not be able to stall the host.
-fn schema_validator(schema: &Value) -> Result<Validator, String> {
-    jsonschema::options()
-        .with_draft(jsonschema::Draft::Draft202012)
-        .should_validate_formats(true)
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| error.to_string())
-}
-
-fn problems(validator: &Validator, value: &Value) -> Vec<String> {
-    const MOST: usize = 8;
-    let problem = |error: jsonschema::ValidationError<'_>| {
-        let path = error.instance_path().to_string();
-        let place = if path.is_empty() { "the arguments".to_owned() } else { path };
-        format!("{place}: {}", error.masked_with("the value"))
-    };
-    validator.iter_errors(value).take(MOST).map(problem).collect()
 }
 
 /// The name a shard goes by before its manifest is known: its folder's.

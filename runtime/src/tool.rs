@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::json::BadJson;
 use crate::names::ToolName;
+use crate::schema::BadSchema;
 
 /// What kind of act a call is. The ledger records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,25 @@ pub struct Tool {
 pub enum Outcome {
     Done(Output),
     InputRequired(InputRequired),
+    /// The guest handed over what the host does not take, and it was dropped at once.
+    Unusable(Unusable),
+}
+
+/// Why the host does not take what a guest handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error("all that the shard handed over counts more than {most} bytes")]
+    TooLarge { most: usize },
+    #[error("the shard handed over more than {most} {what}")]
+    TooMany { what: &'static str, most: usize },
+    #[error("the host has no room for what the data becomes")]
+    Crowded,
+    #[error("the shard returned data that {0}")]
+    Data(#[source] BadJson),
+    #[error("the shard asks a question whose schema {0}")]
+    QuestionText(#[source] BadJson),
+    #[error("the shard asks a question whose schema {0}")]
+    QuestionSchema(#[source] BadSchema),
 }
 
 #[derive(Debug)]
@@ -55,8 +76,6 @@ pub struct Output {
     /// False when anything that was asked for is missing; a note says what.
     pub complete: bool,
     pub notes: Vec<String>,
-    /// Its size as the shard handed it over.
-    pub bytes: usize,
 }
 
 #[derive(Debug)]
@@ -197,4 +216,6 @@ pub struct Message {
 pub enum PromptError {
     NotFound,
     InvalidArguments(String),
+    /// Its messages count more bytes than a result may have, or are too many.
+    TooLarge,
 }

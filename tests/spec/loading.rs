@@ -102,7 +102,7 @@ fn what_is_no_component_stays_out() {
 #[test]
 fn a_tool_outside_its_prefixes_stays_out() {
     let other = |manifest: String| manifest.replace("[\"hostile_\"]", "[\"other_\"]");
-    check(other, keep, &["hostile_bad_json", "tools-prefix"]);
+    check(other, keep, &["hostile_ask", "tools-prefix"]);
 }
 
 #[test]
@@ -135,6 +135,31 @@ fn of_two_shards_that_claim_the_same_names_neither_serves() {
         assert_eq!(nexus.call("c_count_users", json!({})).data()["count"], 5);
         let doctor = nexus.run(&["doctor"]);
         assert_eq!(doctor.stdout.lines().filter(|line| line.starts_with("BAD")).count(), 2, "{}", doctor.stdout);
+    }
+}
+
+#[test]
+fn of_two_shards_with_one_prefix_within_the_other_neither_serves() {
+    // The tool fits both prefixes, and shards are looked at in the order of their names.
+    for newcomer in ["a-newcomer", "z-newcomer"] {
+        let edit = |manifest: String| {
+            manifest
+                .replace("name = \"guest-c\"", &format!("name = \"{newcomer}\""))
+                .replace("[\"c_\"]", "[\"c_count_\"]")
+        };
+        let nexus = Nexus::identity().with_guest("c").with_shard_as(&guest("c"), "second", edit);
+        let mut reasons: Vec<_> =
+            left_out(&nexus).iter().map(|left| left["reason"].as_str().unwrap().to_owned()).collect();
+        reasons.sort();
+        assert_eq!(
+            reasons,
+            [
+                format!("claims tools c_*, and so does shard {newcomer}; neither is served"),
+                "claims tools c_count_*, and so does shard guest-c; neither is served".to_owned(),
+            ]
+        );
+        assert_eq!(nexus.call("c_count_users", json!({})).error(), "unknown-tool");
+        assert_eq!(nexus.call("entra_list_users", json!({ "limit": 1 })).data()["users"].as_array().unwrap().len(), 1);
     }
 }
 

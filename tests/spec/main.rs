@@ -42,6 +42,7 @@ mod review;
 mod redaction_corpus;
 mod refusals;
 mod schema;
+mod schemas;
 mod secrets;
 mod structure;
 mod tools;

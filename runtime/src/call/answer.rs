@@ -149,7 +149,7 @@ fn guest_text(code: &str) -> &'static str {
 
 impl Done {
     pub(super) fn new(clean: Output, redactions: Redactions) -> Self {
-        let Output { data, written: _, content, complete, notes, bytes: _ } = clean;
+        let Output { data, written: _, content, complete, notes } = clean;
         let text = data.as_ref().map(Value::to_string);
         Self { data, text, content, complete, notes, redactions }
     }

@@ -35,12 +35,14 @@ impl Host {
         if let Some(missing) = prompt.arguments.iter().find(|argument| argument.required && !given(&argument.name)) {
             return Err(Fault::InvalidArguments(format!("argument {} is missing", missing.name)));
         }
+        let most = shard.rights.limits.output_bytes;
         let what = format!("prompt {}", prompt.name);
         let messages = self
             .recorded(shard, what, reader, async |caller| {
                 match shard.get_prompt(&self.door, caller, &prompt.name, arguments).await? {
                     Ok(messages) => Ok(Ok(messages)),
                     Err(PromptError::NotFound) => Ok(Err(Fault::NotFound)),
+                    Err(PromptError::TooLarge) => Ok(Err(Fault::OutputTooLarge { most })),
                     Err(PromptError::InvalidArguments(text)) => {
                         Ok(Err(Fault::InvalidArguments(self.door.clean_text(&text))))
                     }

@@ -120,7 +120,7 @@ impl Host {
             0 => (true, Vec::new()),
             left => (false, vec![format!("{left} shards cannot serve, so their systems were not asked: see shards")]),
         };
-        Output { data: Some(data), written: None, content: Vec::new(), complete, notes, bytes: 0 }
+        Output { data: Some(data), written: None, content: Vec::new(), complete, notes }
     }
 
     /// Boxed, for it is a call within a call.

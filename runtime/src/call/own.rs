@@ -212,7 +212,7 @@ impl Host {
 }
 
 fn complete(data: Value) -> Output {
-    Output { data: Some(data), written: None, content: Vec::new(), complete: true, notes: Vec::new(), bytes: 0 }
+    Output { data: Some(data), written: None, content: Vec::new(), complete: true, notes: Vec::new() }
 }
 
 /// What was wrong is told without the value.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::audit::Scrubbed;
-use crate::redact::{Class, Classes, Pseudonym, Pseudonyms};
+use crate::redact::{Class, Classes, ClassesAt, Pseudonym, Pseudonyms};
 
 /// So many arguments are named, so many persons of one list, and so many of a call.
 const MOST_NAMES: usize = 32;
@@ -27,7 +27,7 @@ impl Summary {
                 parts.push(format!("?={}", kind(value, None)));
                 continue;
             }
-            let (below, class) = classes.field(name, None);
+            let (below, class) = classes.top().field(name, None);
             let mut found = Vec::new();
             if let Some(persons) = persons {
                 gather(value, below, class, persons, &mut found);
@@ -64,7 +64,7 @@ fn kind(value: &Value, class: Option<Class>) -> String {
 }
 
 /// Every person in a value, in its order.
-fn gather(value: &Value, at: &Classes, class: Option<Class>, persons: &Pseudonyms, found: &mut Vec<Pseudonym>) {
+fn gather(value: &Value, at: ClassesAt<'_>, class: Option<Class>, persons: &Pseudonyms, found: &mut Vec<Pseudonym>) {
     if found.len() >= MOST_SUBJECTS {
         return;
     }
@@ -97,7 +97,8 @@ mod tests {
         let schema = json!({ "properties": {
             "email": {}, "emails": {}, "limit": {}, "worker_id": {}, "salary": {}, "filter": {}, "title": {}, "active": {},
         } });
-        let summary = Summary::of(arguments, &schema, &Classes::of(&schema).unwrap(), persons);
+        let classes = Classes::of(&crate::schema::Schema::read(schema.clone()).unwrap()).unwrap();
+        let summary = Summary::of(arguments, &schema, &classes, persons);
         (summary.text.as_str().to_owned(), summary.subjects.len())
     }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::tally::Tally;
-use super::{MemoryAccount, Neighbours};
+use super::{Held, MemoryAccount, Neighbours};
 use crate::audit::{EventId, Kind, Ledger, Subject};
 use crate::names::{CredentialName, ShardName, ToolName};
 use crate::policy::{Artifacts, Directories, Grants, Pace, Peers};
@@ -88,6 +88,8 @@ pub struct Caller {
     /// What this call makes the host keep.
     pub memory: Arc<MemoryAccount>,
     pub(super) tally: Tally,
+    /// What a result takes, for as long as the call lasts.
+    kept: Mutex<Vec<Held>>,
     crossings: Mutex<Vec<Crossed>>,
 }
 
@@ -217,6 +219,7 @@ impl Caller {
             spent: AtomicU32::new(0),
             tally: Tally::default(),
             crossings: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -310,6 +313,13 @@ impl Caller {
     /// The guest has ended: what it left in sums goes to the ledger, before any line that is written after this.
     pub(crate) fn close(&self) {
         self.tally.close();
+    }
+
+    /// Keeps so many bytes for this call's result, beside what the guest itself may have. False: there is no room for them.
+    pub(crate) fn keep(&self, bytes: usize) -> bool {
+        let Some(held) = self.memory.hold_above(bytes) else { return false };
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(held);
+        true
     }
 
     pub(super) fn crossed(&self, crossed: Crossed) {

@@ -124,8 +124,8 @@ impl Door {
         if waiting.len() >= MOST_DEEP {
             return Err(Refusal::TooDeep(waiting.len()));
         }
-        let read: Value =
-            serde_json::from_str(arguments).ok().filter(Value::is_object).ok_or(Refusal::PeerArguments)?;
+        let read = crate::json::parse(arguments, caller.rights.limits.memory).ok().filter(Value::is_object);
+        let read = read.ok_or(Refusal::PeerArguments)?;
         self.scrubber.leak_of_text(arguments.as_bytes(), Place::Arguments)?;
         caller.spend(Way::Peer)?;
         Ok(Judged { permit, arguments: read, neighbours })

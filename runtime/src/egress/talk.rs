@@ -66,7 +66,7 @@ impl Door {
             found.merge(clean.redactions);
             clean.value
         });
-        (Output { data, written: None, content, complete: output.complete, notes, bytes: output.bytes }, found)
+        (Output { data, written: None, content, complete: output.complete, notes }, found)
     }
 
     pub fn clean_questions(&self, mut asked: InputRequired) -> InputRequired {

@@ -3,20 +3,21 @@
 //! # From the schema
 //!
 //! `"x-nexus-class": "person"` (or `secret`, `pay`, `health`) on a property speaks for it and all below it, unless a property
-//! below says otherwise; `"none"` says that a name misleads. It is looked for through `properties`, `items`, `prefixItems`,
-//! `additionalProperties`, `anyOf`, `oneOf`, `allOf` and references to `$defs`.
+//! below says otherwise; `"none"` says that a name misleads. It is looked for wherever a schema can apply: through properties
+//! and items of every kind, `anyOf`, `allOf` and the like, and references, however deep a value recurses. Where several speak of
+//! one place, the class that hides most holds.
 //!
 //! # From the name
 //!
 //! A name is read by word, as names of secrets are, and its last words decide: `manager_email` is a person's, `email_count` is not. A
 //! plural's `s` and digits at the end do not matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::words;
+use crate::schema::{Graph, Schema};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -31,23 +32,38 @@ pub enum Class {
 /// Classes of a tool's fields, as its schema has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Classes {
+    /// Each is what several places of the schema say together of one place of a value. The first is of the value itself.
+    states: Vec<State>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct State {
     /// Of this place. `Some(None)`: none, whatever the name says.
     own: Option<Option<Class>>,
-    fields: BTreeMap<String, Classes>,
+    fields: BTreeMap<String, usize>,
     /// Of list elements, and of fields that the schema does not name.
-    rest: Option<Box<Classes>>,
+    rest: Option<usize>,
 }
 
+/// What the schema says of one place of a value.
+#[derive(Debug, Clone, Copy)]
+pub struct ClassesAt<'a> {
+    all: &'a Classes,
+    /// None: the schema says nothing.
+    state: Option<&'a State>,
+}
+
+/// Why a schema's classes cannot be told. The place is a JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("x-nexus-class at {path:?} is {found}: expected \"secret\", \"person\", \"pay\", \"health\" or \"none\"")]
-pub struct BadClass {
-    path: String,
-    found: String,
+pub enum BadClass {
+    #[error("x-nexus-class at {place:?} is {found}: expected \"secret\", \"person\", \"pay\", \"health\" or \"none\"")]
+    Unknown { place: String, found: String },
+    #[error("says of its fields more than {MOST} things, counted for each way that leads to them")]
+    TooMany,
 }
 
-const KEYWORD: &str = "x-nexus-class";
-/// References may be recursive; nobody nests fields deeper.
-const DEEPEST: usize = 12;
+/// Places and fields looked at while classes are gathered. A schema whose alternatives mix may have very many.
+const MOST: usize = 100_000;
 
 impl Class {
     pub fn as_str(self) -> &'static str {
@@ -105,57 +121,136 @@ const HEALTH: &[&[&str]] = &[
     &["medication"], &["allergy"], &["allergies"], &["pregnancy"], &["health", "condition"], &["health", "insurance", "number"],
 ];
 
+/// How much a class hides: a secret never passes, the others as the operator has it.
+fn hides(class: Option<Class>) -> u8 {
+    match class {
+        None => 0,
+        Some(Class::Person) => 1,
+        Some(Class::Pay) => 2,
+        Some(Class::Health) => 3,
+        Some(Class::Secret) => 4,
+    }
+}
+
 impl Classes {
-    pub fn of(schema: &Value) -> Result<Self, BadClass> {
-        let mut classes = Self::default();
-        classes.read(schema, schema, "", 0)?;
-        Ok(classes)
+    pub fn of(schema: &Schema) -> Result<Self, BadClass> {
+        let graph = schema.graph();
+        let mut gathering =
+            Gathering { graph, states: Vec::new(), numbers: HashMap::new(), queue: Vec::new(), looked: 0 };
+        gathering.state([0])?;
+        while let Some((number, places)) = gathering.queue.pop() {
+            gathering.read(number, &places)?;
+        }
+        Ok(Self { states: gathering.states })
     }
 
-    fn read(&mut self, schema: &Value, root: &Value, path: &str, depth: usize) -> Result<(), BadClass> {
-        let Some(keywords) = schema.as_object().filter(|_| depth <= DEEPEST) else { return Ok(()) };
-        if let Some(found) = keywords.get(KEYWORD) {
-            let bad = || BadClass { path: path.to_owned(), found: found.to_string() };
-            let is_none = found.as_str() == Some("none");
-            let class = if is_none { None } else { Some(Class::deserialize(found).map_err(|_| bad())?) };
-            self.own = Some(class);
-        }
-        if let Some(to) = keywords.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#')) {
-            self.read(root.pointer(to).unwrap_or(&Value::Null), root, path, depth + 1)?;
-        }
-        for several in ["anyOf", "oneOf", "allOf"] {
-            for one in keywords.get(several).and_then(Value::as_array).into_iter().flatten() {
-                self.read(one, root, path, depth + 1)?;
-            }
-        }
-        for (name, schema) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let field = self.fields.entry(name.clone()).or_default();
-            field.read(schema, root, &format!("{path}/{name}"), depth + 1)?;
-        }
-        let items = keywords.get("prefixItems").and_then(Value::as_array).into_iter().flatten();
-        for rest in items.chain(keywords.get("items")).chain(keywords.get("additionalProperties")) {
-            self.rest.get_or_insert_default().read(rest, root, &format!("{path}/*"), depth + 1)?;
-        }
-        Ok(())
+    /// Of the value itself.
+    pub fn top(&self) -> ClassesAt<'_> {
+        ClassesAt { all: self, state: self.states.first() }
     }
+}
 
+impl<'a> ClassesAt<'a> {
     /// The class of a field, where the container's is `above`.
-    pub fn field(&self, name: &str, above: Option<Class>) -> (&Self, Option<Class>) {
-        const UNKNOWN: &Classes = &Classes { own: None, fields: BTreeMap::new(), rest: None };
-        let below = self.fields.get(name).or(self.rest.as_deref()).unwrap_or(UNKNOWN);
-        (below, below.own.unwrap_or_else(|| above.or_else(|| Class::of_name(name))))
+    pub fn field(self, name: &str, above: Option<Class>) -> (Self, Option<Class>) {
+        let below = self.state.and_then(|state| state.fields.get(name).copied().or(state.rest));
+        let below = self.at(below);
+        (below, below.own().unwrap_or_else(|| above.or_else(|| Class::of_name(name))))
     }
 
     /// The class of a list's elements, where the list's is `above`.
-    pub fn element(&self, above: Option<Class>) -> (&Self, Option<Class>) {
-        let below = self.rest.as_deref().unwrap_or(self);
-        (below, below.own.unwrap_or(above))
+    pub fn element(self, above: Option<Class>) -> (Self, Option<Class>) {
+        let below = self.state.and_then(|state| state.rest).map_or(self, |rest| self.at(Some(rest)));
+        (below, below.own().unwrap_or(above))
+    }
+
+    fn at(self, number: Option<usize>) -> Self {
+        Self { state: number.and_then(|number| self.all.states.get(number)), ..self }
+    }
+
+    fn own(self) -> Option<Option<Class>> {
+        self.state.and_then(|state| state.own)
+    }
+}
+
+/// Makes one state of each set of places that can speak of one place of a value, so that what recurses comes back to the
+/// state that it began in.
+struct Gathering<'a> {
+    graph: &'a Graph,
+    states: Vec<State>,
+    numbers: HashMap<Vec<usize>, usize>,
+    queue: Vec<(usize, Vec<usize>)>,
+    looked: usize,
+}
+
+impl Gathering<'_> {
+    fn look(&mut self, more: usize) -> Result<(), BadClass> {
+        self.looked = self.looked.saturating_add(more);
+        if self.looked > MOST { Err(BadClass::TooMany) } else { Ok(()) }
+    }
+
+    /// The number of the state that some places make, with everything that applies where they do.
+    fn state(&mut self, places: impl IntoIterator<Item = usize>) -> Result<usize, BadClass> {
+        let mut all: BTreeSet<usize> = BTreeSet::new();
+        let mut open: Vec<usize> = places.into_iter().collect();
+        while let Some(place) = open.pop() {
+            if all.insert(place) {
+                let here = self.graph.place(place).map_or(&[][..], |place| &place.here);
+                self.look(1 + here.len())?;
+                open.extend(here);
+            }
+        }
+        let all: Vec<usize> = all.into_iter().collect();
+        if let Some(number) = self.numbers.get(&all) {
+            return Ok(*number);
+        }
+        let number = self.states.len();
+        self.states.push(State::default());
+        self.numbers.insert(all.clone(), number);
+        self.queue.push((number, all));
+        Ok(number)
+    }
+
+    fn read(&mut self, number: usize, places: &[usize]) -> Result<(), BadClass> {
+        let mut own: Option<Option<Class>> = None;
+        let (mut fields, mut rest) = (BTreeMap::<&str, Vec<usize>>::new(), Vec::new());
+        for id in places {
+            let Some(place) = self.graph.place(*id) else { continue };
+            self.looked = self.looked.saturating_add(place.properties.len());
+            if let Some(found) = &place.class {
+                let bad = || BadClass::Unknown { place: self.graph.pointer(*id), found: found.to_string() };
+                let is_none = found.as_str() == Some("none");
+                let class = if is_none { None } else { Some(Class::deserialize(found).map_err(|_| bad())?) };
+                // Of several the one that hides most.
+                own = Some([own.flatten(), class].into_iter().max_by_key(|class| hides(*class)).flatten());
+            }
+            for (name, below) in &place.properties {
+                fields.entry(name).or_default().push(*below);
+            }
+            rest.extend(place.prefix.iter().copied());
+            rest.extend(place.patterns.iter().map(|(_, below)| *below));
+            rest.extend(
+                [place.items, place.contains, place.additional, place.leftover_items, place.leftover_members]
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        self.look(rest.len())?;
+        let fields = fields
+            .into_iter()
+            .map(|(name, below)| Ok((name.to_owned(), self.state(below)?)))
+            .collect::<Result<_, BadClass>>()?;
+        let rest = if rest.is_empty() { None } else { Some(self.state(rest)?) };
+        if let Some(state) = self.states.get_mut(number) {
+            *state = State { own, fields, rest };
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -214,9 +309,9 @@ mod tests {
             },
             "$defs": { "person": { "type": "object", "properties": { "alias": { "x-nexus-class": "person" }, "boss": { "$ref": "#/$defs/person" } } } },
         });
-        let classes = Classes::of(&schema).unwrap();
+        let classes = of(&schema).unwrap();
         let at = |path: &[&str]| {
-            let (mut here, mut class) = (&classes, None);
+            let (mut here, mut class) = (classes.top(), None);
             for step in path {
                 (here, class) = if *step == "*" { here.element(class) } else { here.field(step, class) };
             }
@@ -245,9 +340,117 @@ mod tests {
         for found in [json!("private"), json!("Person"), json!(1), json!(null), json!(["person"])] {
             let schema =
                 json!({ "properties": { "list": { "items": { "properties": { "x": { "x-nexus-class": found } } } } } });
-            let error = Classes::of(&schema).unwrap_err();
-            assert!(error.to_string().starts_with("x-nexus-class at \"/list/*/x\" is "), "{error}");
+            let error = of(&schema).unwrap_err();
+            let place = "x-nexus-class at \"/properties/list/items/properties/x\" is ";
+            assert!(error.to_string().starts_with(place), "{error}");
         }
-        assert_eq!(Classes::of(&json!(true)), Ok(Classes::default()));
+        assert_eq!(of(&json!(true)).unwrap().top().field("note", None).1, None);
+    }
+
+    #[test]
+    fn a_class_is_found_wherever_a_schema_can_apply() {
+        let person = json!({ "properties": { "x": { "x-nexus-class": "person" } } });
+        let list = json!({ "properties": { "x": { "items": { "x-nexus-class": "person" } } } });
+        for (schema, path) in [
+            (json!({ "allOf": [person] }), vec!["x"]),
+            (json!({ "anyOf": [{}, person] }), vec!["x"]),
+            (json!({ "oneOf": [person, {}] }), vec!["x"]),
+            (json!({ "not": person }), vec!["x"]),
+            (json!({ "if": person }), vec!["x"]),
+            (json!({ "then": person }), vec!["x"]),
+            (json!({ "else": person }), vec!["x"]),
+            (json!({ "dependentSchemas": { "y": person } }), vec!["x"]),
+            (json!({ "$ref": "#/$defs/p", "$defs": { "p": person } }), vec!["x"]),
+            (json!({ "patternProperties": { "^a": person } }), vec!["abc", "x"]),
+            (json!({ "additionalProperties": person }), vec!["abc", "x"]),
+            (json!({ "unevaluatedProperties": person }), vec!["abc", "x"]),
+            (json!({ "items": person }), vec!["*", "x"]),
+            (json!({ "prefixItems": [{}, person] }), vec!["*", "x"]),
+            (json!({ "contains": person }), vec!["*", "x"]),
+            (json!({ "unevaluatedItems": person }), vec!["*", "x"]),
+            (list, vec!["x", "*"]),
+        ] {
+            assert_eq!(class_at(&schema, &path), Some(Class::Person), "{schema}");
+        }
+        assert_eq!(class_at(&json!({ "properties": { "x": {} } }), &["x"]), None);
+    }
+
+    #[test]
+    fn of_several_classes_at_one_place_the_one_that_hides_most_holds() {
+        let order = ["none", "person", "pay", "health", "secret"];
+        for (n, less) in order.iter().enumerate() {
+            for more in &order[n..] {
+                for [first, then] in [[less, more], [more, less]] {
+                    let schema = json!({ "properties": { "x": { "anyOf": [
+                        { "x-nexus-class": first }, { "x-nexus-class": then },
+                    ] } } });
+                    let expected = Class::deserialize(json!(more)).ok();
+                    assert_eq!(class_at(&schema, &["x"]), expected, "{first} and {then}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_is_found_at_any_depth_of_what_recurses() {
+        let schema = json!({
+            "$ref": "#/$defs/node",
+            "$defs": { "node": { "properties": {
+                "left": { "$ref": "#/$defs/node" }, "right": { "$ref": "#/$defs/node" },
+                "alias": { "x-nexus-class": "person" },
+            } } },
+        });
+        let mut path = ["left", "right"].repeat(50);
+        path.push("alias");
+        assert_eq!(class_at(&schema, &path), Some(Class::Person));
+    }
+
+    #[test]
+    fn classes_are_gathered_within_a_bound() {
+        // What the field before last was decides: to know it takes a state for each row of the last n fields.
+        let rows = |n: usize| {
+            let to = |n: usize| json!({ "$ref": format!("#/$defs/{n}") });
+            let mut defs = serde_json::Map::new();
+            defs.insert("0".to_owned(), json!({ "properties": { "a": { "anyOf": [to(0), to(1)] }, "b": to(0) } }));
+            for at in 1..n {
+                defs.insert(at.to_string(), json!({ "properties": { "a": to(at + 1), "b": to(at + 1) } }));
+            }
+            defs.insert(n.to_string(), json!({}));
+            json!({ "$ref": "#/$defs/0", "$defs": defs })
+        };
+        assert!(of(&rows(8)).is_ok());
+        assert_eq!(of(&rows(16)), Err(BadClass::TooMany));
+    }
+
+    /// Each entry of the lists, in each way that names are written.
+    #[test]
+    fn every_name_of_the_lists_is_of_its_class() {
+        for (class, rules) in [(Class::Person, PERSON), (Class::Pay, PAY), (Class::Health, HEALTH)] {
+            for words in rules {
+                let capital = |word: &&str| word[..1].to_uppercase() + &word[1..];
+                let joined: String = words.iter().map(capital).collect();
+                let camel = joined[..1].to_lowercase() + &joined[1..];
+                for name in [words.join("_"), words.join("-"), joined, camel, format!("old_{}", words.join("_"))] {
+                    assert_eq!(Class::of_name(&name), Some(class), "{name}");
+                }
+                let more = format!("{}_count", words.join("_"));
+                assert_eq!(Class::of_name(&more), None, "{more}");
+            }
+        }
+        // Entries cannot be left out unseen: each list has as many as it had.
+        assert_eq!([PERSON.len(), PAY.len(), HEALTH.len()], [83, 16, 13]);
+    }
+
+    fn of(schema: &Value) -> Result<Classes, BadClass> {
+        Classes::of(&Schema::read(schema.clone()).unwrap())
+    }
+
+    fn class_at(schema: &Value, path: &[&str]) -> Option<Class> {
+        let classes = of(schema).unwrap();
+        let (mut here, mut class) = (classes.top(), None);
+        for step in path {
+            (here, class) = if *step == "*" { here.element(class) } else { here.field(step, class) };
+        }
+        class
     }
 }

@@ -39,7 +39,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub use classes::{BadClass, Class, Classes};
+pub use classes::{BadClass, Class, Classes, ClassesAt};
 pub use leak::{Leak, Place};
 pub use page::CleanPage;
 pub use policy::{Exception, ResultPolicy, Treatment};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Class, Classes, Redactions, Rule};
+use super::{Class, Classes, ClassesAt, Redactions, Rule};
 
 /// For each class whether results show it, and tools for which it is otherwise. Nothing is masked unless said.
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
@@ -63,7 +63,7 @@ impl ResultPolicy {
     ) {
         let mut masked = Vec::new();
         let mut masking = Masking { policy: self, tool, path: Vec::new(), masked: &mut masked, found };
-        masking.walk(data, classes, None);
+        masking.walk(data, classes.top(), None);
         masked.sort_by_key(|(value, _): &(String, _)| std::cmp::Reverse(value.len()));
         for text in texts {
             for (value, class) in &masked {
@@ -84,7 +84,7 @@ struct Masking<'a> {
 }
 
 impl Masking<'_> {
-    fn walk(&mut self, value: &mut Value, at: &Classes, class: Option<Class>) {
+    fn walk(&mut self, value: &mut Value, at: ClassesAt<'_>, class: Option<Class>) {
         match value {
             Value::Null => {}
             Value::Object(fields) => {
@@ -151,7 +151,8 @@ mod tests {
     fn masked(policy: &str, tool: &str, schema: &Value, mut data: Value, text: &str) -> (Value, String, Vec<String>) {
         let policy: ResultPolicy = toml::from_str(policy).unwrap();
         let (mut text, mut found) = (text.to_owned(), Redactions::default());
-        policy.mask(tool, &Classes::of(schema).unwrap(), &mut data, vec![&mut text], &mut found);
+        let schema = crate::schema::Schema::read(schema.clone()).unwrap();
+        policy.mask(tool, &Classes::of(&schema).unwrap(), &mut data, vec![&mut text], &mut found);
         let found = found.iter().map(|(rule, path, count)| format!("{rule} {path} {count}")).collect();
         (data, text, found)
     }

@@ -134,6 +134,8 @@ pub enum BadTool {
     Twice(ToolName),
     #[error("tool {tool}: {which} {why}")]
     Schema { tool: ToolName, which: &'static str, why: String },
+    #[error("its tools' schemas have more than {most} bytes together")]
+    Schemas { most: usize },
     #[error("lists no tools")]
     None,
     #[error(transparent)]

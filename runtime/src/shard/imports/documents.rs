@@ -5,6 +5,7 @@ use wasmtime::component::{Instance, InstancePre};
 
 use super::super::instance::State;
 use super::super::{BadDocument, offer};
+use super::contract::{error_text, fits};
 use crate::names::ToolName;
 use crate::tool::{Body, Document, Message, Prompt, PromptArgument, PromptError, Role};
 
@@ -78,11 +79,17 @@ impl Exports {
         name: &str,
         arguments: &[(String, String)],
     ) -> wasmtime::Result<Result<Vec<Message>, PromptError>> {
+        let limits = store.data().caller.rights.limits;
         let guest = self.prompts(store, instance)?;
         Ok(match guest.call_get_prompt(store, name, arguments).await? {
+            Ok(messages) if !fits(messages.iter().map(|message| message.text.as_str()), &limits) => {
+                Err(PromptError::TooLarge)
+            }
             Ok(messages) => Ok(messages.into_iter().map(message).collect()),
             Err(prompts::PromptError::NotFound) => Err(PromptError::NotFound),
-            Err(prompts::PromptError::InvalidArguments(text)) => Err(PromptError::InvalidArguments(text)),
+            Err(prompts::PromptError::InvalidArguments(text)) => {
+                Err(PromptError::InvalidArguments(error_text(text, &limits)))
+            }
         })
     }
 

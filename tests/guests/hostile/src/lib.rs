@@ -2,6 +2,7 @@
 
 mod carry;
 mod crash;
+mod heap;
 mod lie;
 mod reach;
 mod directory;
@@ -9,12 +10,13 @@ mod directory;
 use carry::{echo, error, log, progress};
 use crash::{eat_memory, endless_loop, fill, hold, panic, recurse, sleep, trap};
 use directory::search;
+use heap::{ask, empty, half, json_of_pieces, judged, long_error};
 use lie::{bad_json, bad_schema, output};
 use reach::{fetch, flood};
 
 nexus_shard::shard! {
     tools: [
         fetch, flood, endless_loop, sleep, eat_memory, recurse, trap, panic, output, bad_json, bad_schema, echo, error, log,
-        progress, search, hold, fill,
+        progress, search, hold, fill, judged, json_of_pieces, half, empty, long_error, ask,
     ],
 }

@@ -1,0 +1,64 @@
+//! Arguments and results, judged by their schemas: in place where that takes no time to speak of, and else on a thread that
+//! serves nobody.
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::Fault;
+use crate::router::Route;
+use crate::schema::{Judge, Verdict};
+
+/// Judgements under way apart from the serving threads, over all calls and all hosts that a reload makes, and one of a shard.
+/// One takes about a second at most, and the processors are everybody's.
+static APART: Semaphore = Semaphore::const_new(2);
+
+/// Refuses arguments that do not fit, with what is wrong.
+pub(super) async fn arguments(route: &Route, arguments: &Value) -> Result<(), Fault> {
+    let whole = "the arguments";
+    let judge = route.input();
+    let verdict = if judge.is_light(arguments) {
+        judge.judge(arguments, whole)
+    } else {
+        apart(route, judge, arguments.clone(), whole).await.0
+    };
+    match verdict {
+        Verdict::Fits => Ok(()),
+        Verdict::Misfit(problems) => Err(Fault::InvalidArguments(problems.join("; "))),
+        Verdict::TooMuch(too_much) => {
+            Err(Fault::InvalidArguments(format!("{whole}: {too_much}; ask for less at once")))
+        }
+    }
+}
+
+/// Gives back data that fits. The operator learns what is wrong with other data.
+pub(super) async fn data(route: &Route, data: Option<Value>) -> Result<Option<Value>, Fault> {
+    let misfit = |problems: &str| {
+        tracing::warn!(tool = %route.tool.name, problems, "result does not fit its schema");
+        Err(Fault::OutputMisfit)
+    };
+    let (judge, data) = match (route.output(), data) {
+        (None, data) => return Ok(data),
+        (Some(_), None) => return misfit("data is missing, but the tool has an output schema"),
+        (Some(judge), Some(data)) => (judge, data),
+    };
+    let whole = "the data";
+    let (verdict, data) = if judge.is_light(&data) {
+        (judge.judge(&data, whole), Some(data))
+    } else {
+        apart(route, judge, data, whole).await
+    };
+    match verdict {
+        Verdict::Fits => Ok(data),
+        Verdict::Misfit(problems) => misfit(&problems.join("; ")),
+        Verdict::TooMuch(too_much) => misfit(&format!("{whole}: {too_much}")),
+    }
+}
+
+/// The value comes back with the verdict, unless judging it failed.
+async fn apart(route: &Route, judge: &Judge, value: Value, whole: &'static str) -> (Verdict, Option<Value>) {
+    let _turn = route.turn().acquire().await;
+    let _room = APART.acquire().await;
+    let judge = judge.clone();
+    let judging = tokio::task::spawn_blocking(move || (judge.judge(&value, whole), Some(value)));
+    judging.await.unwrap_or_else(|_| (Verdict::Misfit(vec![format!("{whole}: could not be judged")]), None))
+}
