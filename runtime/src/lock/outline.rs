@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::redact::Class;
+use crate::schema::MAX_NESTING;
 
 /// References may be recursive, and nobody nests deeper.
 const DEEPEST: usize = 24;
@@ -82,7 +83,8 @@ pub(super) fn personal_fields(schema: &Value) -> BTreeMap<String, BTreeSet<Strin
 }
 
 fn personal(schema: &Value, depth: usize, fields: &mut BTreeMap<String, BTreeSet<String>>) {
-    if depth > DEEPEST {
+    // A schema that was taken in is nested no deeper, so nothing is left out.
+    if depth > MAX_NESTING {
         return;
     }
     if let Some(several) = schema.as_array() {
@@ -100,4 +102,21 @@ fn personal(schema: &Value, depth: usize, fields: &mut BTreeMap<String, BTreeSet
         }
     }
     all.values().for_each(|value| personal(value, depth + 1, fields));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_personal_field_is_shown_at_any_depth_that_a_schema_may_have() {
+        let mut schema = json!({ "properties": { "email": {} } });
+        // Two values for each step.
+        while crate::schema::Schema::read(json!({ "properties": { "below": schema } })).is_ok() {
+            schema = json!({ "properties": { "below": schema } });
+        }
+        assert_eq!(personal_fields(&schema)["person"], BTreeSet::from(["email".to_owned()]));
+    }
 }
