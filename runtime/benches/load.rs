@@ -22,7 +22,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use nexus::call::Current;
-use nexus::mcp::{self, HttpOptions};
+use nexus::mcp::{self, ClientLimits, HttpOptions};
 use nexus::wire::Mock;
 use nexus::wire::mock::{Fault, Misbehaviour};
 use rmcp::handler::server::ServerHandler;
@@ -76,6 +76,7 @@ async fn serve_nexus(folder: &std::path::Path, stop: CancellationToken) -> Socke
         token: None,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
+        limits: ClientLimits::default(),
     };
     let (tell, told) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {

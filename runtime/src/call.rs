@@ -335,19 +335,32 @@ impl Host {
 
     /// A tool that nobody has is on record too: somebody tried.
     async fn unknown(&self, asked: Asked) -> Answer {
+        match self.refuse("unknown-tool", Some(&asked.tool), asked.principal, asked.client.as_ref()).await {
+            Ok(position) => self.answer(asked.tool, Err(Fault::UnknownTool), Some(position), Used::default()),
+            Err(fault) => self.answer(asked.tool, Err(fault), None, Used::default()),
+        }
+    }
+
+    /// Puts on record that a call was refused before it became one.
+    pub async fn refuse(
+        &self,
+        code: &'static str,
+        tool: Option<&str>,
+        principal: Principal,
+        client: Option<&ClientName>,
+    ) -> Result<audit::Position, Fault> {
         let subject = Subject {
             // The name is anybody's text: it is recorded only where it could be a tool's.
-            tool: ToolName::parse(&asked.tool).ok().filter(|name| self.door.clean_text(name.as_str()) == name.as_str()),
-            ..self.asker(asked.principal, asked.client.as_ref())
+            tool: tool
+                .and_then(|tool| ToolName::parse(tool).ok())
+                .filter(|name| self.door.clean_text(name.as_str()) == name.as_str()),
+            ..self.asker(principal, client)
         };
-        let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code: "unknown-tool" }) };
-        match self.door.ledger().note(note).await {
-            Ok(position) => self.answer(asked.tool, Err(Fault::UnknownTool), Some(position), Used::default()),
-            Err(error) => {
-                tracing::error!(%error, "an unknown tool was asked for, which cannot be recorded");
-                self.answer(asked.tool, Err(Fault::Unrecorded), None, Used::default())
-            }
-        }
+        let note = Note { subject: Arc::new(subject), ..Note::new(Event::Refused { code }) };
+        self.door.ledger().note(note).await.map_err(|error| {
+            tracing::error!(code, %error, "a call was refused, which cannot be recorded");
+            Fault::Unrecorded
+        })
     }
 
     fn subject(&self, route: &Route, asked: &Asked) -> Subject {

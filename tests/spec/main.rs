@@ -16,6 +16,7 @@ mod support;
 mod artifacts;
 mod call;
 mod cli;
+mod clients;
 mod conformance;
 mod contained;
 mod directory;

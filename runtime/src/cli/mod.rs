@@ -12,6 +12,7 @@ mod exit;
 mod load;
 mod mirror;
 mod mock_upstream;
+mod open_files;
 mod otlp;
 mod persons;
 mod quarantine;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::reload::Watch;
 use super::settings::Settings;
-use super::{Common, start};
+use super::{Common, open_files, start};
 use crate::call::Current;
 use crate::mcp::{self, HttpError, HttpOptions};
 
@@ -58,6 +58,7 @@ impl Serve {
             let options = HttpOptions {
                 bind: http.bind,
                 token,
+                limits: http.limits(open_files::for_clients()),
                 allowed_hosts: http.allowed_hosts,
                 allowed_origins: http.allowed_origins,
             };
@@ -73,7 +74,7 @@ impl Serve {
             };
             mcp::serve_http(current.clone(), options, stop, ready).await.map_err(|error| match error {
                 HttpError::Unauthenticated(_) => Exit::settings(&error),
-                HttpError::Bind { .. } | HttpError::Serve(_) => Exit::resource(&error),
+                HttpError::Bind { .. } => Exit::resource(&error),
             })
         };
         reloading.abort();

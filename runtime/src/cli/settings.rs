@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use crate::artifacts::Store;
 use crate::audit::{self, Digest, Evidence};
+use crate::mcp::ClientLimits;
 use crate::names::{SettingName, ShardName};
 use crate::outbound::DnsName;
 use crate::redact::ResultPolicy;
@@ -64,11 +65,57 @@ pub struct Http {
     pub allowed_hosts: Vec<String>,
     /// Origins of web pages that may call. None are allowed unless named.
     pub allowed_origins: Vec<String>,
+    /// Connections at once; fewer where the process may not have so many files open. Half of them may be answered at
+    /// once, and a quarter may be streams that stay open.
+    pub max_connections: NonZeroU32,
+    /// Connections, and sessions, of one address. Absent: three quarters of all for this machine, a quarter for any other. Raise
+    /// it behind a reverse proxy on another machine.
+    pub max_per_address: Option<NonZeroU32>,
+    /// Sessions at once, of the protocol versions that have some. One that nobody waits on is closed for another.
+    pub max_sessions: NonZeroU32,
+    /// Seconds after which a session that nobody uses is closed.
+    pub session_idle_seconds: NonZeroU32,
+    /// Seconds within which the head of a request must have come.
+    pub head_seconds: NonZeroU32,
+    /// Seconds within which a body must have come. So long may a client not take what is sent to it, too.
+    pub body_seconds: NonZeroU32,
+    /// Seconds after which a connection without a request is closed.
+    pub idle_seconds: NonZeroU32,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { bind: DEFAULT_BIND, token_file: None, allowed_hosts: Vec::new(), allowed_origins: Vec::new() }
+        let of = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            bind: DEFAULT_BIND,
+            token_file: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_connections: of(1024),
+            max_per_address: None,
+            max_sessions: of(512),
+            session_idle_seconds: of(1800),
+            head_seconds: of(10),
+            body_seconds: of(30),
+            idle_seconds: of(60),
+        }
+    }
+}
+
+impl Http {
+    /// With so many connections at most.
+    pub fn limits(&self, connections: usize) -> ClientLimits {
+        let count = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
+        let seconds = |number: NonZeroU32| Duration::from_secs(number.get().into());
+        ClientLimits {
+            connections: count(self.max_connections).min(connections),
+            per_address: self.max_per_address.map(count),
+            sessions: count(self.max_sessions),
+            session_idle: seconds(self.session_idle_seconds),
+            head: seconds(self.head_seconds),
+            body: seconds(self.body_seconds),
+            idle: seconds(self.idle_seconds),
+        }
     }
 }
 

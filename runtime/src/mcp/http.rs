@@ -2,34 +2,75 @@
 //!
 //! Loopback unless the operator says otherwise, and anything else needs a bearer token. `Host` and `Origin` are checked,
 //! so that a web page cannot reach a server on the reader's own machine (DNS rebinding).
+//!
+//! No client keeps others out: connections, sessions, requests under way and memory for bodies are counted, and what waits
+//! for a client waits so long and no longer. Beyond the bounds a connection is closed that can be spared, or a request
+//! gets 503.
 
+use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::serve::ListenerExt;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rmcp::transport::streamable_http_server::session::SessionId;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::Server;
+use super::body::{self, BodyFault, OnePiece, Whole};
+use super::connections::{Admitted, Connection, Connections, Crowding, Watched};
+use super::frame::{self, Frame as Message};
+use super::gate;
+use super::limits::{ClientAddress, ClientLimits};
+use super::sessions::{CLIENT, SessionFault, Sessions};
 use crate::call::Current;
 use crate::call::Principal;
 use crate::secrets::SecretValue;
+
+/// Of a request's head: its bytes, and its fields.
+const MAX_HEAD: usize = 64 << 10;
+const MAX_FIELDS: usize = 100;
+
+/// Connections that are told why they are not served, at once. More are just closed.
+const MAX_FAREWELLS: usize = 32;
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How often connections are looked at, at most. No wait is longer than it should be by more.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the log tells of crowding.
+const TELL: Duration = Duration::from_secs(10);
+/// After the host stops, for what is being answered.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// Rests after a descriptor could not be had: doubled each time, up to the second.
+const RESTS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+const SESSION: &str = "mcp-session-id";
 
 pub struct HttpOptions {
     pub bind: SocketAddr,
     pub token: Option<SecretValue>,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
+    pub limits: ClientLimits,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +78,10 @@ pub enum HttpError {
     #[error("{0} is not a loopback address: set http.token-file, so that clients must authenticate")]
     Unauthenticated(SocketAddr),
     #[error("cannot listen on {bind}: {source}; choose another address with --bind or http.bind")]
-    Bind { bind: SocketAddr, source: std::io::Error },
-    #[error("HTTP server failed")]
-    Serve(#[source] std::io::Error),
+    Bind { bind: SocketAddr, source: io::Error },
 }
+
+type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 /// Binds, tells `ready` the address, and serves until `stop`.
 #[expect(clippy::disallowed_methods, reason = "the one listener for clients")]
@@ -56,51 +97,399 @@ pub async fn serve(
     }
     let bound = TcpListener::bind(bind).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = bound.map_err(|source| HttpError::Bind { bind, source })?;
-    // Without it a small answer waits for the client's delayed acknowledgement: 40 calls a second.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY cannot be set");
-        }
-    });
-    let app = app(current, options, stop.clone());
+    let connections = Connections::new(options.limits);
+    let site = Arc::new(Site::new(current, options, stop.clone()));
+    let tracker = TaskTracker::new();
+    let looking = tokio::spawn(look(connections.clone(), site.clone()));
     ready(address);
-    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(HttpError::Serve)
+    accept(&listener, &connections, &site, &tracker, &stop).await;
+    drop(listener);
+    connections.close_waiting();
+    tracker.close();
+    if tokio::time::timeout(LAST_ANSWERS, tracker.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "stopping while clients have not taken their answers");
+    }
+    looking.abort();
+    Ok(())
 }
 
-fn app(current: Arc<Current>, options: HttpOptions, stop: CancellationToken) -> Router {
-    let principal = if options.token.is_some() { Principal::Token } else { Principal::Loopback };
-    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
-    hosts.extend(options.allowed_hosts);
-    let config = StreamableHttpServerConfig::default()
-        .with_allowed_hosts(hosts)
-        .with_allowed_origins(options.allowed_origins)
-        .enforce_origin_validation()
-        .with_json_response(true)
-        .with_cancellation_token(stop);
-    let server = Server::new(current, principal);
-    let service =
-        StreamableHttpService::new(move || Ok(server.clone()), Arc::new(LocalSessionManager::default()), config);
-    let mut mcp = Router::new().route_service("/mcp", service);
-    if let Some(token) = options.token {
-        let expected: Expected = Arc::new(Sha256::digest(token.expose().as_bytes()).into());
-        mcp = mcp.layer(middleware::from_fn_with_state(expected, authenticate));
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Connections>,
+    site: &Arc<Site>,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let farewells = Arc::new(Semaphore::new(MAX_FAREWELLS));
+    let mut rest = RESTS.0;
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                rest = RESTS.0;
+                // Without it a small answer waits for the client's delayed acknowledgement: 40 calls a second.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
+                }
+                match connections.admit(ClientAddress::new(peer.ip())) {
+                    Some(admitted) => drop(tracker.spawn(converse(stream, admitted, site.clone(), stop.clone()))),
+                    None => {
+                        if let Ok(permit) = farewells.clone().try_acquire_owned() {
+                            tracker.spawn(say_farewell(stream, permit));
+                        }
+                    }
+                }
+            }
+            // One that went away while it waited.
+            Err(error) if is_of_one_connection(&error) => {}
+            // Descriptors or memory: a connection that can be spared goes, and nobody spins meanwhile.
+            Err(error) => {
+                tracing::error!(%error, connections = connections.len(), "a connection cannot be accepted");
+                connections.make_room();
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(rest) => {}
+                }
+                rest = RESTS.1.min(rest * 2);
+            }
+        }
     }
-    mcp.route("/healthz", get(|| async { "ok\n" }))
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Serves one connection until it ends, or is to be closed.
+async fn converse(stream: TcpStream, admitted: Admitted, site: Arc<Site>, stop: CancellationToken) {
+    let connection = admitted.connection.clone();
+    let io = TokioIo::new(Watched::new(stream, connection.clone()));
+    let asked_of = connection.clone();
+    let service = service_fn(move |request| {
+        let (site, connection) = (site.clone(), asked_of.clone());
+        async move { Ok::<_, Infallible>(site.answer(request, connection).await) }
+    });
+    let mut http = http1::Builder::new();
+    // The table of connections keeps the times.
+    http.header_read_timeout(None).max_buf_size(MAX_HEAD).max_header_size(MAX_HEAD).max_headers(MAX_FIELDS);
+    let mut serving = std::pin::pin!(http.serve_connection(io, service));
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            served = serving.as_mut() => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            () = connection.closed() => return,
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Says that there is no room, and waits until the client has had a chance to read it.
+async fn say_farewell(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    const TEXT: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
+        Content-Type: text/plain\r\nContent-Length: 21\r\n\r\ntoo many connections\n";
+    let said = async {
+        stream.write_all(TEXT).await?;
+        stream.shutdown().await?;
+        // What is left unread when a socket closes takes the answer with it.
+        let mut left = [0; 1024];
+        while stream.read(&mut left).await? > 0 {}
+        Ok::<_, io::Error>(())
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, said).await {
+        tracing::debug!(%error, "a connection that was not served went away");
+    }
+}
+
+/// Closes what takes too long, and tells of crowding.
+async fn look(connections: Arc<Connections>, site: Arc<Site>) {
+    let limits = site.limits;
+    let every = [limits.head, limits.body, limits.idle].into_iter().min().unwrap_or(LOOK) / 4;
+    let every = every.clamp(Duration::from_millis(20), LOOK);
+    let (mut crowding, mut n_sessions_closed, mut told) = (Crowding::default(), 0, None::<Instant>);
+    loop {
+        tokio::time::sleep(every).await;
+        let now = Instant::now();
+        connections.close_overdue(now);
+        let Crowding { n_closed_for_room, n_too_slow, n_refused } = connections.take_crowding();
+        crowding.n_closed_for_room += n_closed_for_room;
+        crowding.n_too_slow += n_too_slow;
+        crowding.n_refused += n_refused;
+        n_sessions_closed += site.sessions.take_closed();
+        let is_crowded = crowding.n_closed_for_room + crowding.n_refused + n_sessions_closed > 0;
+        if is_crowded && told.is_none_or(|told| now.duration_since(told) >= TELL) {
+            tracing::warn!(
+                connections = connections.len(),
+                sessions = site.sessions.len(),
+                closed_for_room = crowding.n_closed_for_room,
+                too_slow = crowding.n_too_slow,
+                refused = crowding.n_refused,
+                sessions_closed_for_room = n_sessions_closed,
+                "more clients than there is room for"
+            );
+            (crowding, n_sessions_closed, told) = (Crowding::default(), 0, Some(now));
+        }
+    }
 }
 
 /// Digest of the token. Digests are compared, so that neither content nor length shows in the time it takes.
-type Expected = Arc<[u8; 32]>;
+type Expected = [u8; 32];
 
-async fn authenticate(State(expected): State<Expected>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|value| value.strip_prefix("Bearer "));
-    let right = token.is_some_and(|token| {
-        let given: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        given.ct_eq(&*expected).into()
-    });
-    if right {
-        next.run(request).await
-    } else {
-        (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a bearer token is needed\n").into_response()
+/// What is served at the address.
+struct Site {
+    current: Arc<Current>,
+    principal: Principal,
+    expected: Option<Expected>,
+    mcp: StreamableHttpService<Server, Sessions>,
+    sessions: Arc<Sessions>,
+    limits: ClientLimits,
+    /// Requests that are being answered.
+    requests: Arc<Semaphore>,
+    /// Streams that stay open until the client goes.
+    streams: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+/// A request on its way through rmcp: what it holds, and what to answer if it was stopped.
+#[derive(Default)]
+struct Passage {
+    stopped: Option<Answer>,
+    held: Held,
+}
+
+/// Given back when the answer has been sent.
+#[derive(Default)]
+struct Held {
+    permits: Vec<OwnedSemaphorePermit>,
+    waiting: Option<super::sessions::Waiting>,
+}
+
+/// A request went no further. The answer is in its passage.
+#[derive(Debug, thiserror::Error)]
+#[error("the request was stopped")]
+struct Stopped;
+
+impl Site {
+    fn new(current: Arc<Current>, options: HttpOptions, stop: CancellationToken) -> Self {
+        let HttpOptions { bind: _, token, allowed_hosts, allowed_origins, limits } = options;
+        let principal = if token.is_some() { Principal::Token } else { Principal::Loopback };
+        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+        hosts.extend(allowed_hosts);
+        let config = StreamableHttpServerConfig::default()
+            .with_allowed_hosts(hosts)
+            .with_allowed_origins(allowed_origins)
+            .enforce_origin_validation()
+            .with_json_response(true)
+            .with_max_request_body_bytes(frame::MAX_BYTES)
+            .with_cancellation_token(stop);
+        let server = Server::new(current.clone(), principal);
+        let sessions = Arc::new(Sessions::new(limits));
+        let mcp = StreamableHttpService::new(move || Ok(server.for_one_client()), sessions.clone(), config);
+        Self {
+            current,
+            principal,
+            expected: token.map(|token| Sha256::digest(token.expose().as_bytes()).into()),
+            mcp,
+            sessions,
+            limits,
+            requests: Arc::new(Semaphore::new(limits.requests())),
+            streams: Arc::new(Semaphore::new(limits.streams())),
+            bodies: body::store(),
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, connection: Arc<Connection>) -> Response<Sent> {
+        connection.answer();
+        let client = connection.client();
+        let passage = Arc::new(Mutex::new(Passage::default()));
+        let answer = match (request.uri().path(), request.method()) {
+            ("/healthz", &(Method::GET | Method::HEAD)) => text(StatusCode::OK, "ok\n"),
+            ("/healthz", _) => {
+                let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "");
+                answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+                answer
+            }
+            ("/mcp", _) if !self.is_known(request.headers()) => {
+                let mut answer = text(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
+                answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+                answer
+            }
+            ("/mcp", _) => CLIENT.scope(client, self.pass(request, &connection, &passage)).await,
+            _ => text(StatusCode::NOT_FOUND, ""),
+        };
+        let held = std::mem::take(&mut lock(&passage).held);
+        answer.map(|body| Sent { body, connection, _held: held })
+    }
+
+    fn is_known(&self, headers: &HeaderMap) -> bool {
+        let Some(expected) = &self.expected else { return true };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        given.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|token| {
+            let given: Expected = Sha256::digest(token.as_bytes()).into();
+            given.ct_eq(expected).into()
+        })
+    }
+
+    /// Through rmcp, which looks at the head and then asks for the body: only then is that read, and judged.
+    async fn pass(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        connection: &Arc<Connection>,
+        passage: &Arc<Mutex<Passage>>,
+    ) -> Answer {
+        let (head, body) = request.into_parts();
+        let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok()).map(SessionId::from);
+        if head.method == Method::GET {
+            let Ok(permit) = self.streams.clone().try_acquire_owned() else { return no_room("streams") };
+            let mut passage = lock(passage);
+            passage.held.permits.push(permit);
+            passage.held.waiting = session.as_ref().and_then(|id| self.sessions.wait_on(id));
+        }
+        let (site, connection, kept) = (self.clone(), connection.clone(), passage.clone());
+        let reading = async move {
+            connection.wait_for_body();
+            let read = site.read(body, session, connection.client(), &kept).await;
+            connection.answer();
+            read.map_err(|answer| {
+                lock(&kept).stopped = Some(*answer);
+                Stopped
+            })
+        };
+        let answer = self.mcp.handle(Request::from_parts(head, OnePiece::new(reading))).await;
+        lock(passage).stopped.take().unwrap_or(answer)
+    }
+
+    async fn read(
+        &self,
+        body: Incoming,
+        session: Option<SessionId>,
+        client: ClientAddress,
+        passage: &Mutex<Passage>,
+    ) -> Result<Bytes, Box<Answer>> {
+        let read = body::read(body, self.limits.body, &self.bodies).await;
+        let Whole { bytes, stored } = read.map_err(|fault| Box::new(unread(fault)))?;
+        let message = match frame::read(&bytes) {
+            Ok(message) => message,
+            Err(refused) => {
+                let told = gate::refuse(&self.current.host(), &refused, self.principal).await;
+                // An error about the params of a request is an answer to it; what cannot be read as one is no request.
+                let is_answer = refused.fault.code() == -32602 && refused.frame.id.is_some();
+                let status = if is_answer { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+                return Err(Box::new(json(status, &told)));
+            }
+        };
+        let room = self.room(&message, session, client)?;
+        let mut passage = lock(passage);
+        passage.held.permits.extend(stored.into_iter().chain([room]));
+        Ok(bytes)
+    }
+
+    fn room(
+        &self,
+        message: &Message,
+        session: Option<SessionId>,
+        client: ClientAddress,
+    ) -> Result<OwnedSemaphorePermit, Box<Answer>> {
+        let Message { id, method, .. } = message;
+        let of_session = match (session, id, method.as_deref()) {
+            (None, _, Some("initialize")) => self.sessions.has_room(client),
+            (Some(session), Some(id), Some(_)) => self.sessions.may_begin(&session, id),
+            _ => Ok(()),
+        };
+        if let Err(fault) = of_session {
+            let (status, code, id) = match fault {
+                // Its id is another's, who waits for an answer.
+                SessionFault::IdInUse => (StatusCode::BAD_REQUEST, -32600, None),
+                SessionFault::Full | SessionFault::TooManyRequests | SessionFault::Manager(_) => {
+                    (StatusCode::SERVICE_UNAVAILABLE, gate::BUSY.0, id.as_ref())
+                }
+            };
+            return Err(Box::new(json(status, &gate::error(id, code, &fault.to_string(), None))));
+        }
+        let (rooms, what) = if method.as_deref() == Some("subscriptions/listen") {
+            (&self.streams, "streams")
+        } else {
+            (&self.requests, "requests")
+        };
+        rooms.clone().try_acquire_owned().map_err(|_| {
+            let told = gate::error(id.as_ref(), gate::BUSY.0, &format!("busy: too many {what} are open"), None);
+            Box::new(json(StatusCode::SERVICE_UNAVAILABLE, &told))
+        })
+    }
+}
+
+fn lock(passage: &Mutex<Passage>) -> std::sync::MutexGuard<'_, Passage> {
+    passage.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unread(fault: BodyFault) -> Answer {
+    match fault {
+        BodyFault::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 MiB\n"),
+        BodyFault::TooSlow => text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
+        BodyFault::Torn => text(StatusCode::BAD_REQUEST, "the body did not come whole\n"),
+        BodyFault::NoRoom => no_room("large bodies"),
+    }
+}
+
+fn no_room(what: &str) -> Answer {
+    text(StatusCode::SERVICE_UNAVAILABLE, &format!("busy: too many {what} are open\n"))
+}
+
+fn text(status: StatusCode, body: &str) -> Answer {
+    answer(status, "text/plain; charset=utf-8", body.to_owned())
+}
+
+fn json(status: StatusCode, body: &Value) -> Answer {
+    answer(status, "application/json", body.to_string())
+}
+
+fn answer(status: StatusCode, kind: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)).boxed());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    answer
+}
+
+/// An answer's body, and all that is held until it has been sent.
+struct Sent {
+    body: BoxBody<Bytes, Infallible>,
+    connection: Arc<Connection>,
+    _held: Held,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.connection.answered();
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

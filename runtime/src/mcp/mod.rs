@@ -2,27 +2,37 @@
 //! nothing: which tools there are is the router's to say, what may happen the call's.
 
 mod answer;
+mod body;
+mod connections;
 mod documents;
+pub mod frame;
+mod gate;
 mod http;
+mod limits;
 mod rounds;
+mod sessions;
 mod stdio;
 
 pub use http::{HttpError, HttpOptions, serve as serve_http};
+pub use limits::ClientLimits;
 pub use stdio::serve as serve_stdio;
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation,
-    ListPromptsResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-    ProgressNotificationParam, ProgressToken, Prompt, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    Resource, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool, ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams,
+    GetPromptResponse, Implementation, ListPromptsResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, Prompt, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, Resource, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    Tool, ToolAnnotations,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::artifacts;
 use crate::call::{Asked, ClientName, Current, Fault, Host, Principal, Reader};
@@ -33,8 +43,22 @@ use rounds::Rounds;
 /// Progress reports waiting for a slow client. More are dropped: each says more than the last.
 const PROGRESS_QUEUE: usize = 64;
 
+/// Requests that are being handled, whosever and however they came. Calls have a bound of their own below this one.
+const MAX_HANDLED: usize = 512;
+
 /// Resources of one page of `resources/list`.
 const RESOURCES_PAGE: usize = 200;
+
+/// Methods that this server has, and whose params it reads.
+const PARAMS_READ: [&str; 7] = [
+    "tools/call",
+    "tools/list",
+    "prompts/get",
+    "prompts/list",
+    "resources/read",
+    "resources/list",
+    "subscriptions/listen",
+];
 
 const INSTRUCTIONS: &str = "Read-only tools over a company's systems. Each result says in _meta whether it is live or \
     mock (nexus/source), when it was read (nexus/as-of) and whether it is complete (nexus/complete); notes say what is \
@@ -47,6 +71,23 @@ pub struct Server {
     principal: Principal,
     listed: Arc<Mutex<Listed>>,
     rounds: Arc<Rounds>,
+    room: Arc<Semaphore>,
+    one: Arc<OneClient>,
+}
+
+/// What is one client's alone: a connection's over stdio, a session's over HTTP.
+struct OneClient {
+    /// Somebody tells it of changes. Once is enough, however often it says that it is ready.
+    is_told: AtomicBool,
+    gone: CancellationToken,
+    _guard: DropGuard,
+}
+
+impl OneClient {
+    fn new() -> Arc<Self> {
+        let gone = CancellationToken::new();
+        Arc::new(Self { is_told: AtomicBool::new(false), _guard: gone.clone().drop_guard(), gone })
+    }
 }
 
 /// What a host offers, as clients list it.
@@ -72,7 +113,19 @@ impl Listed {
 impl Server {
     pub fn new(current: Arc<Current>, principal: Principal) -> Self {
         let listed = Arc::new(Mutex::new(Listed::of(current.host())));
-        Self { current, principal, listed, rounds: Arc::new(Rounds::new()) }
+        let (rounds, room) = (Arc::new(Rounds::new()), Arc::new(Semaphore::new(MAX_HANDLED)));
+        Self { current, principal, listed, rounds, room, one: OneClient::new() }
+    }
+
+    /// The same server for another client.
+    fn for_one_client(&self) -> Self {
+        Self { one: OneClient::new(), ..self.clone() }
+    }
+
+    /// Room to handle one request, or the refusal.
+    fn enter(&self) -> Result<SemaphorePermit<'_>, ErrorData> {
+        let busy = |_| ErrorData::new(gate::BUSY, "busy: too many requests are under way, try again", None);
+        self.room.try_acquire().map_err(busy)
     }
 
     /// What the host that answers now offers. Made once for each host.
@@ -119,9 +172,12 @@ impl ServerHandler for Server {
 
     /// Clients of the revisions that keep a connection are told of changes on it.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let mut changes = self.current.changes();
+        if self.one.is_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (mut changes, gone) = (self.current.changes(), self.one.gone.clone());
         tokio::spawn(async move {
-            while changes.changed().await.is_ok() {
+            while let Some(Ok(())) = gone.run_until_cancelled(changes.changed()).await {
                 let told = async {
                     context.peer.notify_tool_list_changed().await?;
                     context.peer.notify_prompt_list_changed().await?;
@@ -169,6 +225,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        let _room = self.enter()?;
         Ok(ListToolsResult::with_all_items(self.listed().tools.as_ref().clone()))
     }
 
@@ -177,6 +234,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
+        let _room = self.enter()?;
         Ok(ListPromptsResult::with_all_items(self.listed().prompts.as_ref().clone()))
     }
 
@@ -185,6 +243,7 @@ impl ServerHandler for Server {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
+        let _room = self.enter()?;
         // Arguments of prompts are text by the protocol; other kinds are refused rather than turned into text.
         let mut arguments = Vec::new();
         for (name, value) in request.arguments.into_iter().flatten() {
@@ -209,6 +268,7 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        let _room = self.enter()?;
         let cursor = request.and_then(|request| request.cursor);
         let start = match cursor.as_deref().map(str::parse::<usize>) {
             None => 0,
@@ -233,6 +293,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        let _room = self.enter()?;
         if request.uri.starts_with(artifacts::URI) {
             return match self.current.host().artifact(&request.uri, self.reader(&context)).await {
                 Ok((kept, body)) => Ok(documents::contents(kept.uri(), kept.media_type, body).into()),
@@ -247,11 +308,32 @@ impl ServerHandler for Server {
         }
     }
 
+    /// What rmcp knows no request for, and what it knows one for whose params are others.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let _room = self.enter()?;
+        if !PARAMS_READ.contains(&request.method.as_str()) {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None));
+        }
+        if request.method == "tools/call" {
+            let name = request.params.as_ref().and_then(|params| params.get("name")?.as_str());
+            let client = client(&context);
+            let refused = self.current.host().refuse("invalid-request", name, self.principal, client.as_ref()).await;
+            refused.map_err(|fault| documents::error(&fault))?;
+        }
+        let text = format!("the params of {} are not as the protocol has them", request.method);
+        Err(ErrorData::invalid_params(text, None))
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let _room = self.enter()?;
         let rounds_possible =
             context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
         let resumed = match self.rounds.resume(&request, self.principal) {

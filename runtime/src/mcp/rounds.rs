@@ -70,3 +70,36 @@ fn accepted(response: &Value) -> Option<&Value> {
 fn binding(tool: &str, principal: Principal) -> String {
     format!("{}|{tool}", principal.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resumed(rounds: &Rounds, tool: &str, state: &str, principal: Principal) -> Option<String> {
+        let mut request = CallToolRequestParams::new(tool.to_owned());
+        request.request_state = Some(state.to_owned());
+        rounds.resume(&request, principal).ok().map(|resumed| resumed.unwrap().state)
+    }
+
+    #[test]
+    fn a_state_is_good_for_one_tool_one_principal_and_one_process() {
+        let (rounds, others) = (Rounds::new(), Rounds::new());
+        let asked = InputRequired { questions: Vec::new(), state: "half way".to_owned() };
+        let ask = |tool: &str, principal| rounds.ask(tool, &asked, principal).unwrap().request_state.unwrap();
+        let principals = [Principal::Local, Principal::Loopback, Principal::Token];
+        for given_to in principals {
+            let state = ask("a_tool", given_to);
+            for principal in principals {
+                for tool in ["a_tool", "a_tool2", "b_tool", ""] {
+                    let expected = (tool == "a_tool" && principal == given_to).then(|| "half way".to_owned());
+                    assert_eq!(resumed(&rounds, tool, &state, principal), expected, "{tool} {principal:?}");
+                }
+            }
+            assert_eq!(resumed(&others, "a_tool", &state, given_to), None);
+            let mut changed = state.into_bytes();
+            let last = changed.len() - 1;
+            changed[last] = if changed[last] == b'A' { b'B' } else { b'A' };
+            assert_eq!(resumed(&rounds, "a_tool", std::str::from_utf8(&changed).unwrap(), given_to), None);
+        }
+    }
+}
