@@ -259,6 +259,140 @@ fn wasi_http_ends_in_the_same_door() {
     assert_eq!(sent, 1);
 }
 
+/// A request in parts, as `wasi:http` has it, and what comes of it over both ways out. `None`: the library's own setter
+/// refuses the part, so that the guest has no request to send.
+#[test]
+fn what_egress_refuses_wasi_http_refuses_too_and_repairs_nothing() {
+    const GRAPH: &str = "graph.microsoft.com";
+    const USERS: &str = "/v1.0/users?$top=1";
+    let nexus = Nexus::new().with_guest("standard").with_guest("hostile");
+    let server = nexus.serve();
+    let client = server.client();
+    let ended = || {
+        let is_ended = |line: &Value| line["kind"] == "egress" && line["phase"] == "ended";
+        nexus.ledger().into_iter().filter(is_ended).collect::<Vec<_>>()
+    };
+    for (scheme, authority, path, wasi) in [
+        // What both let through.
+        ("https", GRAPH, USERS, Some("")),
+        ("HTTPS", GRAPH, USERS, Some("")),
+        ("https", "GRAPH.Microsoft.com", USERS, Some("")),
+        ("https", "graph.microsoft.com:443", USERS, Some("")),
+        // What `http::Uri` would have repaired.
+        ("https", GRAPH, "/v1.0/users?$top=1#", Some("malformed")),
+        ("https", GRAPH, "/v1.0/users?$top=1#/../groups", Some("malformed")),
+        ("https", GRAPH, "/v1.0/users#?$top=1", Some("malformed")),
+        ("", GRAPH, USERS, Some("malformed")),
+        // And what it would have answered by itself, without a line.
+        ("https", "", USERS, Some("malformed")),
+        ("https", "", "/graph.microsoft.com/v1.0/users", Some("malformed")),
+        ("ftp", GRAPH, USERS, Some("malformed")),
+        ("http", GRAPH, USERS, Some("malformed")),
+        ("wss", GRAPH, USERS, Some("malformed")),
+        // Two readings.
+        ("https", "bob@graph.microsoft.com", USERS, Some("malformed")),
+        ("https", "bob:hunter2@graph.microsoft.com", USERS, Some("malformed")),
+        ("https", "evil.test@graph.microsoft.com", USERS, Some("malformed")),
+        ("https", "graph.microsoft.com@evil.test", USERS, Some("malformed")),
+        ("https", "graph.microsoft.com:", USERS, Some("malformed")),
+        ("https", "graph.microsoft.com:0443", USERS, Some("malformed")),
+        ("https", "graph.microsoft.com:65536", USERS, Some("malformed")),
+        ("https", "graph.microsoft.com.", USERS, Some("malformed")),
+        ("https", "graph%2emicrosoft.com", USERS, None),
+        ("https", "graph.microsoft.com\\evil.test", USERS, None),
+        ("https", "gr\u{e4}ph.microsoft.com", USERS, None),
+        ("https", "graph.microsoft.com evil.test", USERS, None),
+        ("https", "[::ffff:127.0.0.1]", USERS, Some("malformed")),
+        ("https", "0x7f.1", USERS, Some("malformed")),
+        ("https", GRAPH, "/v1.0/us\u{e9}rs", Some("malformed")),
+        ("https", GRAPH, "/v1.0\\users", Some("malformed")),
+        ("https", GRAPH, "/v1.0/\"users\"", Some("malformed")),
+        ("https", GRAPH, "/v1.0/us ers", None),
+        ("https", GRAPH, "/v1.0/us\ters", None),
+        ("https", GRAPH, "v1.0/users", None),
+        ("https", GRAPH, "@evil.test/", None),
+        // One reading, and no grant for it.
+        ("https", GRAPH, "/V1.0/users", Some("not-granted")),
+        ("https", GRAPH, "", Some("not-granted")),
+        ("https", GRAPH, "?$top=1", Some("not-granted")),
+        ("https", "graph.microsoft.com:444", USERS, Some("not-granted")),
+    ] {
+        let shown = format!("{scheme}|{authority}|{path}");
+        let before = ended().len();
+        let mut parts = over_http(path);
+        parts["scheme"] = json!(scheme);
+        parts["authority"] = json!(authority);
+        let over_wasi = client.call("standard_fetch", parts)["structuredContent"].clone();
+        let lines = ended();
+        match wasi {
+            None => {
+                assert!(matches!(over_wasi["error"].as_str(), Some("authority" | "path")), "{shown}: {over_wasi}");
+                assert_eq!(lines.len(), before, "{shown}");
+            }
+            Some(code) => {
+                assert_eq!(lines.len(), before + 1, "{shown}: {over_wasi}");
+                assert_eq!(lines[before]["refusal"].as_str().unwrap_or_default(), code, "{shown}");
+                assert_eq!(over_wasi["status"] == 200, code.is_empty(), "{shown}: {over_wasi}");
+            }
+        }
+        let before = lines.len();
+        let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}:") };
+        let url = format!("{scheme}//{authority}{path}");
+        client.call("hostile_fetch", json!({ "method": "GET", "url": url, "credential": "graph" }));
+        let refusal = ended()[before]["refusal"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(refusal, wasi.unwrap_or("malformed"), "{shown} over egress");
+    }
+}
+
+#[test]
+fn wasi_http_refuses_trailers_false_lengths_and_a_body_that_is_too_large() {
+    type Change = fn(&mut Value);
+    let nexus = Nexus::new().with_guest("standard");
+    let server = nexus.serve();
+    let client = server.client();
+    let last = || nexus.ledger().into_iter().rfind(|line| line["kind"] == "egress" && line["phase"] == "ended");
+    let fetch = |change: &dyn Fn(&mut Value)| {
+        let mut arguments = over_http("/v1.0/users?$top=1");
+        change(&mut arguments);
+        client.call("standard_fetch", arguments)["structuredContent"].clone()
+    };
+    let length = |arguments: &mut Value, length: &str| {
+        arguments["headers"].as_array_mut().unwrap().push(json!({ "name": "content-length", "value": length }));
+    };
+    // A length that is true says nothing new.
+    assert_eq!(fetch(&|arguments| length(arguments, "0"))["status"], 200);
+    let rows: [(&str, Change, &str); 3] = [
+        ("trailers", |arguments| arguments["trailers"] = json!([{ "name": "x-more", "value": "1" }]), "malformed"),
+        (
+            "the largest body",
+            |arguments| {
+                (arguments["method"], arguments["body"]) = (json!("POST"), json!("x".repeat(4096)));
+                arguments["times"] = json!(1024);
+            },
+            "not-granted",
+        ),
+        (
+            "one part more",
+            |arguments| {
+                (arguments["method"], arguments["body"]) = (json!("POST"), json!("x".repeat(4096)));
+                arguments["times"] = json!(1025);
+            },
+            "malformed",
+        ),
+    ];
+    for (shown, change, refusal) in rows {
+        let refused = fetch(&change);
+        assert!(refused["status"].is_null(), "{shown}: {refused}");
+        assert_eq!(last().unwrap()["refusal"], refusal, "{shown}: {refused}");
+    }
+    // The library itself sees to it that a length which is not the body's is never sent.
+    let before = nexus.ledger().len();
+    let refused = fetch(&|arguments| length(arguments, "5"));
+    assert!(refused["error"].as_str().is_some_and(|error| error.contains("HttpRequestBodySize")), "{refused}");
+    let lines = nexus.ledger();
+    assert!(lines[before..].iter().all(|line| line["kind"] != "egress"), "{refused}");
+}
+
 #[test]
 fn wasi_reaches_no_file_no_socket_no_name_and_no_variable() {
     // Variables that are there and must not be seen.

@@ -148,7 +148,7 @@ fn store(
         table,
         wasi: wasi.build(),
         http,
-        hooks: Hooks { door: door.clone(), caller: caller.clone() },
+        hooks: Hooks,
         stdout,
         stderr,
         memory: Memory(caller.memory.hold(0).ok_or(Failure::Crowded)?),

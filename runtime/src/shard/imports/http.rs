@@ -2,17 +2,37 @@
 //!
 //! A guest names its credential in the header `nexus-credential`, for the standard has no field for one; the host takes
 //! the header off and it never travels.
+//!
+//! # Nothing is repaired
+//!
+//! `handle` is a function of our own, because the one of `wasmtime-wasi-http` builds an [`http::Uri`] first: that cuts a fragment
+//! off, puts `https` where the guest names no scheme, and gives an error of its own where the guest names no host. Here
+//! the door gets the guest's own text, so what it refuses for `egress` it refuses here, and both are on record.
+//!
+//! What cannot be seen here is what the setters of `outgoing-request` and `fields` refuse: a host with a blank, a path
+//! with a control character, a header that is the connection's, a length that is not the body's. The guest gets an error from the setter and has no
+//! request to send, so nothing leaves and no line is written. Names of headers come in lower case, as the door reads
+//! them. `request-options` are not read: the manifest says how long a request may take.
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::{HeaderMap, Response};
 use http_body_util::{BodyExt, Full};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
+use wasmtime_wasi_http::p2::bindings::LinkOptions;
+use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, Method, Scheme};
+use wasmtime_wasi_http::p2::body::{HyperIncomingBody, HyperOutgoingBody};
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView};
 
 use crate::egress::{Caller, Door, Held};
 use crate::outbound::{self, GuestRequest};
 use crate::refusal::Code;
+use crate::shard::instance::State;
 
 /// Names the credential; the same rules as `request.credential` of `egress`.
 const CREDENTIAL: HeaderName = HeaderName::from_static("nexus-credential");
@@ -21,19 +41,41 @@ const CREDENTIAL: HeaderName = HeaderName::from_static("nexus-credential");
 /// cost the host.
 const CHUNK: usize = 16 << 10;
 
-pub(in crate::shard) struct Hooks {
-    pub door: Arc<Door>,
-    pub caller: Arc<Caller>,
+/// The interface by name, because the crate links its own functions and lets nobody leave one out.
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+
+pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), State::http)?;
+    let handle = |mut store: StoreContextMut<'_, State>, (request, options): (Request, Option<Options>)| {
+        Ok((store.data_mut().handle(request, options)?,))
+    };
+    linker.instance(HANDLER)?.func_wrap("handle", handle)
 }
 
+type Request = Resource<HostOutgoingRequest>;
+type Options = Resource<RequestOptions>;
+type Reply = Resource<HostFutureIncomingResponse>;
+
+impl State {
+    /// `handle`. Every error is the reply's: nothing is decided before the door was asked.
+    fn handle(&mut self, request: Request, options: Option<Options>) -> wasmtime::Result<Result<Reply, ErrorCode>> {
+        let (door, caller) = (Arc::clone(&self.door), Arc::clone(&self.caller));
+        let table = self.http().table;
+        if let Some(options) = options {
+            table.delete(options)?;
+        }
+        let request = table.delete(request)?;
+        let reply = spawn(async move { cross(&door, &caller, request).await });
+        Ok(Ok(table.push(HostFutureIncomingResponse::Pending(reply))?))
+    }
+}
+
+/// The crate's own way out, which leads nowhere: requests go by [`State::handle`].
+pub(in crate::shard) struct Hooks;
+
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sent = Result<(http::Response<WasiBody>, Io), Error>;
 
 impl WasiHttpHooks for Hooks {
-    fn set_host_header(&mut self) -> bool {
-        false
-    }
-
     /// The host keeps two chunks of each body, and a guest may begin many.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         CHUNK
@@ -41,45 +83,104 @@ impl WasiHttpHooks for Hooks {
 
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        _: http::Request<WasiBody>,
         _: Option<RequestOptions>,
         _: Io,
-    ) -> Box<dyn Future<Output = wasmtime_wasi_http::Result<(http::Response<WasiBody>, Io)>> + Send> {
-        let (door, caller) = (self.door.clone(), self.caller.clone());
-        Box::new(async move { cross(&door, &caller, request).await })
+    ) -> Box<dyn Future<Output = wasmtime_wasi_http::Result<(Response<WasiBody>, Io)>> + Send> {
+        Box::new(async { Err(Error::HttpRequestDenied) })
     }
 }
 
-async fn cross(door: &Door, caller: &Caller, request: http::Request<WasiBody>) -> Sent {
-    let (mut parts, body) = request.into_parts();
-    let body = collected(caller, body).await?;
-    // Two of them, or one that is no text, is no credential's name, so the door refuses it as malformed.
-    let named: Vec<_> =
-        parts.headers.get_all(&CREDENTIAL).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    let credential = (!named.is_empty()).then(|| named.join(","));
-    parts.headers.remove(&CREDENTIAL);
-    // The host measures the body itself, and the length was checked against it before it came here.
-    parts.headers.remove(CONTENT_LENGTH);
-    parts.headers.remove(HOST);
-    let asked = GuestRequest {
-        method: parts.method.as_str().to_owned(),
-        url: parts.uri.to_string(),
-        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
-        body: body.bytes.to_vec(),
-        credential,
+type Replied = (Response<HyperIncomingBody>, AbortOnDropJoinHandle<()>);
+
+async fn cross(door: &Door, caller: &Caller, request: HostOutgoingRequest) -> Result<Replied, Error> {
+    let url = url(&request);
+    let HostOutgoingRequest { method, headers, body, .. } = request;
+    // What is read counts until the door is done with it.
+    let mut held = caller.memory.hold(0).ok_or(Error::HttpRequestBodySize(None))?;
+    let body = match body {
+        Some(body) => Body::read(body, &mut held).await?,
+        None => Body::default(),
     };
-    let reply = door.cross(caller, asked).await.map_err(|refusal| error(refusal.code()))?.into_inner();
-    drop(body);
+    let is_too_large = body.bytes.len() > outbound::MAX_BODY;
+    let asked = GuestRequest {
+        method: method_text(method),
+        url,
+        credential: credential(&headers),
+        headers: guest_headers(&headers, &body),
+        body: body.bytes,
+    };
+    let reply = door.cross(caller, asked).await.map_err(|refusal| {
+        let is_its_size = is_too_large && refusal.code() == Code::Malformed;
+        if is_its_size { Error::HttpRequestBodySize(None) } else { error(refusal.code()) }
+    })?;
+    drop(held);
+    let reply = reply.into_inner();
     let kept = caller.memory.hold(reply.body.len()).ok_or(Error::HttpResponseBodySize(None))?;
     let body = Full::new(Bytes::from_owner(Kept { bytes: reply.body, _held: kept }));
-    let mut response = http::Response::new(body.map_err(|never| match never {}).boxed_unsync());
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = reply.status;
     for (name, value) in reply.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().append(name, value);
         }
     }
-    Ok((response, Box::new(async { Ok(()) })))
+    Ok((response, spawn(async {})))
+}
+
+/// The guest's own text. Without a scheme it begins with `//`, which no request may.
+fn url(request: &HostOutgoingRequest) -> String {
+    let scheme = match &request.scheme {
+        None => "",
+        Some(Scheme::Http) => "http:",
+        Some(Scheme::Https) => "https:",
+        Some(Scheme::Other(other)) => &format!("{other}:"),
+    };
+    let authority = request.authority.as_deref().unwrap_or_default();
+    let path = request.path_with_query.as_deref().unwrap_or_default();
+    format!("{scheme}//{authority}{path}")
+}
+
+fn method_text(method: Method) -> String {
+    let text = match method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Delete => "DELETE",
+        Method::Connect => "CONNECT",
+        Method::Options => "OPTIONS",
+        Method::Trace => "TRACE",
+        Method::Patch => "PATCH",
+        Method::Other(other) => return other,
+    };
+    text.to_owned()
+}
+
+/// Two of them, or one that is no text, is no credential's name, so the door refuses it as malformed.
+fn credential(headers: &HeaderMap) -> Option<String> {
+    let named: Vec<_> =
+        headers.get_all(&CREDENTIAL).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!named.is_empty()).then(|| named.join(","))
+}
+
+/// The guest's headers, for the door to judge. A length that is the body's says nothing new and is left out, because the
+/// host measures the body itself; any other stays and is refused as every length is.
+fn guest_headers(headers: &HeaderMap, body: &Body) -> Vec<(String, Vec<u8>)> {
+    let length = body.bytes.len().to_string();
+    let is_left_out = |name: &HeaderName, value: &HeaderValue| {
+        *name == CREDENTIAL || (*name == CONTENT_LENGTH && value.as_bytes() == length.as_bytes())
+    };
+    let mut asked: Vec<_> = headers
+        .iter()
+        .filter(|(name, value)| !is_left_out(name, value))
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect();
+    if body.has_trailers {
+        // `egress` has no trailers, and the header that announces them is refused.
+        asked.push(("trailer".to_owned(), Vec::new()));
+    }
+    asked
 }
 
 /// Bytes that the host keeps for a guest. They count for as long as anybody holds a part of them.
@@ -94,21 +195,32 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
-/// The whole body of a request, counted as it comes.
-async fn collected(caller: &Caller, body: WasiBody) -> Result<Kept, Error> {
-    let too_large = || Error::HttpRequestBodySize(None);
-    let mut held = caller.memory.hold(0).ok_or_else(too_large)?;
-    let mut bytes = BytesMut::new();
-    let mut body = std::pin::pin!(body);
-    while let Some(frame) = body.frame().await {
-        // Trailers are not sent on.
-        let Ok(data) = frame?.into_data() else { continue };
-        if bytes.len() + data.len() > outbound::MAX_BODY || !held.grow(data.len()) {
-            return Err(too_large());
+#[derive(Default)]
+struct Body {
+    bytes: Vec<u8>,
+    has_trailers: bool,
+}
+
+impl Body {
+    /// Reads until the end, counting what it keeps. Of more than the door lets through one byte is kept, so that the door
+    /// sees it.
+    async fn read(mut body: HyperOutgoingBody, held: &mut Held) -> Result<Self, Error> {
+        let mut read = Self::default();
+        while let Some(frame) = body.frame().await {
+            match frame?.into_data() {
+                Ok(data) => {
+                    let room = (outbound::MAX_BODY + 1).saturating_sub(read.bytes.len());
+                    let data = data.get(..room).unwrap_or(&data);
+                    if !held.grow(data.len()) {
+                        return Err(Error::HttpRequestBodySize(None));
+                    }
+                    read.bytes.extend_from_slice(data);
+                }
+                Err(_) => read.has_trailers = true,
+            }
         }
-        bytes.extend_from_slice(&data);
+        Ok(read)
     }
-    Ok(Kept { bytes: bytes.freeze(), _held: held })
 }
 
 fn error(code: Code) -> Error {

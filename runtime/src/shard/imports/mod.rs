@@ -26,7 +26,7 @@ use super::instance::State;
 /// no sockets, no environment and no arguments; `wasi:http` ends in the same door as `egress`.
 pub(super) fn link_always(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    http::link(linker)?;
     contract::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     contract::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     contract::progress::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

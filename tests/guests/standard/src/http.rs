@@ -9,15 +9,24 @@ use wasip2::io::streams::StreamError;
 pub(crate) struct Fetch {
     /// Sent as it is.
     method: String,
-    /// `host` or `host:port`.
+    /// Sent as it is; none is set where it is empty.
+    #[field(default = "https".to_owned())]
+    scheme: String,
+    /// `host` or `host:port`; none is set where it is empty.
     authority: String,
-    /// Sent as it is.
+    /// Sent as it is; none is set where it is empty.
     path: String,
     /// Sent as they are.
     #[field(default = Vec::new())]
     headers: Vec<Header>,
+    /// Sent as they are, after the body.
+    #[field(default = Vec::new())]
+    trailers: Vec<Header>,
     /// Sent as it is.
     body: Option<String>,
+    /// How often the body is sent.
+    #[field(default = 1)]
+    times: u32,
 }
 
 #[arguments]
@@ -83,25 +92,47 @@ pub(crate) fn hoard(arguments: Hoard) -> Result<Output, ToolError> {
 }
 
 fn send(asked: Fetch) -> Result<(u16, String), String> {
-    let fields = Fields::new();
-    for Header { name, value } in asked.headers {
-        fields.append(&name, value.as_bytes()).map_err(|error| format!("header: {error:?}"))?;
-    }
-    let request = OutgoingRequest::new(fields);
+    let request = OutgoingRequest::new(fields(asked.headers)?);
     request.set_method(&method(asked.method)).map_err(|()| "method")?;
-    request.set_scheme(Some(&Scheme::Https)).map_err(|()| "scheme")?;
-    request.set_authority(Some(&asked.authority)).map_err(|()| "authority")?;
-    request.set_path_with_query(Some(&asked.path)).map_err(|()| "path")?;
+    request.set_scheme(scheme(asked.scheme).as_ref()).map_err(|()| "scheme")?;
+    request.set_authority(present(&asked.authority)).map_err(|()| "authority")?;
+    request.set_path_with_query(present(&asked.path)).map_err(|()| "path")?;
     let body = request.body().map_err(|()| "body")?;
     let pending = handle(request, None).map_err(code)?;
     if let Some(text) = asked.body {
         let stream = body.write().map_err(|()| "body")?;
-        stream.blocking_write_and_flush(text.as_bytes()).map_err(|error| format!("body: {error:?}"))?;
+        for _ in 0..asked.times {
+            for part in text.as_bytes().chunks(4096) {
+                stream.blocking_write_and_flush(part).map_err(|error| format!("body: {error:?}"))?;
+            }
+        }
     }
-    OutgoingBody::finish(body, None).map_err(code)?;
+    let trailers = if asked.trailers.is_empty() { None } else { Some(fields(asked.trailers)?) };
+    OutgoingBody::finish(body, trailers).map_err(code)?;
     pending.subscribe().block();
     let response = pending.get().ok_or("no response")?.map_err(|()| "response taken twice")?.map_err(code)?;
     Ok((response.status(), read(&response)?))
+}
+
+fn fields(headers: Vec<Header>) -> Result<Fields, String> {
+    let fields = Fields::new();
+    for Header { name, value } in headers {
+        fields.append(&name, value.as_bytes()).map_err(|error| format!("header: {error:?}"))?;
+    }
+    Ok(fields)
+}
+
+fn present(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn scheme(text: String) -> Option<Scheme> {
+    match text.as_str() {
+        "" => None,
+        "https" => Some(Scheme::Https),
+        "http" => Some(Scheme::Http),
+        _ => Some(Scheme::Other(text)),
+    }
 }
 
 fn read(response: &IncomingResponse) -> Result<String, String> {
