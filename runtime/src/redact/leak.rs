@@ -85,11 +85,19 @@ impl Scrubber {
 }
 
 impl Scrubber {
-    /// What a search says to its directory: its base, and the values of its filter.
+    /// What a search says to its directory: its base, and the values of its filter. Each is read without the escapes of DNs and
+    /// filters, and all of a base or of a filter also as one text, for a secret may be divided among them.
     pub fn leak_of_search(&self, search: &DirectorySearch) -> Result<(), Leak> {
         let eyes = self.eyes();
         eyes.pass(search.base().to_string().as_bytes(), Place::Base)?;
-        search.filter().values().into_iter().try_for_each(|value| eyes.pass(value, Place::Filter))
+        search.base().values().try_for_each(|value| eyes.pass(value.as_bytes(), Place::Base))?;
+        eyes.in_pieces(|pieces| pieces.stand_in(search.base().values()), Place::Base)?;
+        let values = search.filter().values();
+        values.iter().try_for_each(|value| eyes.pass(value, Place::Filter))?;
+        eyes.in_pieces(
+            |pieces| pieces.stand_in(values.iter().map(|value| String::from_utf8_lossy(value))),
+            Place::Filter,
+        )
     }
 }
 
@@ -139,6 +147,10 @@ impl Eyes {
         let stands = |pieces: &Pieces| {
             pieces.stand_in(json::strings(text)) || pieces.stand_in(json::values(text).map(|(_, value)| value))
         };
+        self.in_pieces(stands, place)
+    }
+
+    fn in_pieces(&self, stands: impl Fn(&Pieces) -> bool, place: Place) -> Result<(), Leak> {
         match stands(&self.shared.base_pieces) || stands(&self.live_pieces) {
             true => Err(Leak { rule: Rule::Needle, place }),
             false => Ok(()),

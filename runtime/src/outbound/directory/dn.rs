@@ -47,6 +47,11 @@ impl Dn {
         Ok(dn)
     }
 
+    /// The values of all parts, without escapes.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flatten().map(|(_, value)| value.as_str())
+    }
+
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
