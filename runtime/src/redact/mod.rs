@@ -3,9 +3,10 @@
 //!
 //! Promises:
 //!
-//! - No value the host holds passes, in any of its [spellings](needles): plain, reversed, base64 and base64url at every
-//!   alignment, hex, percent-encoded, JSON- and HTML-escaped, UTF-16. The beginning of one that was cut off counts, if it
-//!   is at least half of the value and sixteen bytes.
+//! - No value the host holds passes, in any of its [spellings](needles) (plain, reversed, base64 and base64url at every
+//!   alignment, hexadecimal, UTF-16), under up to four layers of percent, JSON and HTML [escapes](decode) that may differ from
+//!   one character to the next. The beginning of one that was cut off counts, if it is at least half of the value and
+//!   sixteen bytes.
 //! - No string or number passes that a field's [name](words) calls a secret, however deep it lies, in JSON or in JSON
 //!   within a string. `true`, `false`, `null` and the empty string are no secrets.
 //! - What has the [shape](shapes) of a private key, a token, a header, a password in a URL or in a sentence, or a card
@@ -21,6 +22,7 @@
 //! The order within a reply is fixed: what a grant keeps, then needles, names and shapes over what is left.
 
 mod classes;
+mod decode;
 mod ids;
 mod json;
 mod leak;
@@ -34,6 +36,8 @@ mod shapes;
 mod split;
 mod words;
 
+#[cfg(test)]
+mod forms;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -222,11 +226,33 @@ impl Eyes {
         Some((MARK.as_bytes().to_vec(), rules))
     }
 
+    /// Where values stand that the host holds, as they are or escaped.
     fn needles(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut places = Vec::new();
-        self.shared.base.find(text, &mut places);
-        self.live.find(text, &mut places);
+        if self.shared.base.is_empty() && self.live.is_empty() {
+            return places;
+        }
+        self.plain_needles(text, &mut places);
+        // Each text is the one before without its outermost escapes.
+        let mut layers: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..decode::MOST_LAYERS {
+            let Some(next) = decode::decoded(layers.last().map_or(text, Vec::as_slice)) else { break };
+            let mut found = Vec::new();
+            self.plain_needles(&next, &mut found);
+            if !found.is_empty() {
+                for above in layers.iter().rev().map(Vec::as_slice).chain([text]) {
+                    decode::sources(above, &mut found);
+                }
+                places.append(&mut found);
+            }
+            layers.push(next);
+        }
         places
+    }
+
+    fn plain_needles(&self, text: &[u8], places: &mut Vec<Range<usize>>) {
+        self.shared.base.find(text, places);
+        self.live.find(text, places);
     }
 
     /// Whether a body of any kind can pass without being read. An escape may hide anything, so it is read.
@@ -317,7 +343,7 @@ fn marks(text: &[u8]) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(open) = text.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'[')) {
         let start = at + open;
-        let rest = text.get(start..).unwrap_or_default();
+        let rest = slice(text, start..text.len());
         let mark = [MARK, DEPTH_MARK].into_iter().find(|mark| rest.starts_with(mark.as_bytes()));
         let length = mark.map_or(1, str::len);
         if mark.is_some() {
@@ -332,12 +358,17 @@ fn mask(text: &[u8], found: &[Found]) -> Vec<u8> {
     let mut clean = Vec::with_capacity(text.len());
     let mut at = 0;
     for Found { place, .. } in found {
-        clean.extend_from_slice(text.get(at..place.start).unwrap_or_default());
+        clean.extend_from_slice(slice(text, at..place.start));
         clean.extend_from_slice(MARK.as_bytes());
         at = place.end;
     }
-    clean.extend_from_slice(text.get(at..).unwrap_or_default());
+    clean.extend_from_slice(slice(text, at..text.len()));
     clean
+}
+
+/// A part of a text. A place that is none of it has nothing.
+fn slice(text: &[u8], place: Range<usize>) -> &[u8] {
+    text.get(place).unwrap_or_default()
 }
 
 /// Why something was taken out. The first of several that meet is the one counted.

@@ -1,11 +1,35 @@
 //! The exact values the host holds, sought in every spelling in which a reply is likely to echo them.
 //!
+//! # In which spellings a value is found
+//!
+//! | as | what |
+//! |---|---|
+//! | itself | the value; where it is a header with a scheme (`Bearer …`), what stands after it too |
+//! | reversed | character by character |
+//! | form | with a plus for each blank |
+//! | UTF-16 | little-endian, as PowerShell and directories hold text |
+//! | hexadecimal | of its UTF-8 or its UTF-16, all digits of one case |
+//! | base64, base64url | of its UTF-8 or its UTF-16, at each of the three places in a group that it may have in a longer text, with padding or without |
+//! | cut off | the beginning of any of these, if it is at least half and sixteen bytes |
+//!
+//! Each of these is found under up to four layers of [escapes](super::decode), percent, JSON and HTML, in any mixture: each
+//! character may stand for itself or be escaped in another way than its neighbour. That is what the text reads as where
+//! the escapes are taken away, so it holds for every character and not only for what encoders are known to write.
+//!
+//! Not found: a value of fewer than four bytes; one that is compressed, encrypted or hashed, in UTF-16 of the other byte
+//! order, in hexadecimal of mixed case or with signs between the digits, base64 in lines; escapes of other kinds
+//! (quoted-printable, octal, `&amp` or `&#65` without a semicolon); and one whose beginning an escape before it swallows, in a text
+//! where some of its other characters are escaped (`%4` before a value that begins with `1`, or a backslash of the value before
+//! a character that JSON escaped in another layer).
+//!
+//! # How
+//!
 //! A text is sampled at every fifth byte against a bitmap of the needles' first bytes; only where a sample fits does the
 //! automaton look, and only where the automaton fits is a needle compared in full. Clean text is passed at the speed of
-//! the sampling, and a text made to defeat it costs a constant factor more.
+//! the sampling, and a text made to defeat it costs a constant factor more. Each layer of escapes is one such look more.
 //!
-//! Spellings are wiped when they are dropped. The automaton keeps the first eight bytes of each, and what encoders
-//! allocate on the way is not wiped: whoever reads the host's memory has the values anyway.
+//! Spellings are wiped when they are dropped. The automaton keeps the first eight bytes of each, and what encoders and
+//! decoders allocate on the way is not wiped: whoever reads the host's memory has the values anyway.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,9 +38,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
+use super::decode;
 use super::split::Pieces;
 
 /// A shorter value is not sought: it would be found in every text.
@@ -92,7 +116,11 @@ impl Needles {
         Self { long, short }
     }
 
-    /// Every place where a needle stands. Places may overlap; whoever masks merges them.
+    pub(super) fn is_empty(&self) -> bool {
+        self.long.is_none() && self.short.is_none()
+    }
+
+    /// Every place where a needle stands as it is. Places may overlap; whoever masks merges them.
     pub(super) fn find(&self, text: &[u8], found: &mut Vec<Range<usize>>) {
         if let Some(long) = &self.long {
             long.sieve.each(text, |at| long.compare_near(text, at, found));
@@ -108,7 +136,7 @@ impl Needles {
 }
 
 #[expect(clippy::expect_used, reason = "fails above two billion states; patterns have at most eight bytes")]
-fn automaton(patterns: impl IntoIterator<Item = impl AsRef<[u8]>>) -> AhoCorasick {
+pub(super) fn automaton(patterns: impl IntoIterator<Item = impl AsRef<[u8]>>) -> AhoCorasick {
     let kind = Some(AhoCorasickKind::ContiguousNFA);
     AhoCorasick::builder().kind(kind).build(patterns).expect("fewer than two billion states")
 }
@@ -207,7 +235,12 @@ pub(super) fn spellings(value: &str) -> Spellings {
     let mut all = Vec::new();
     // A whole header is sought, and so is what stands after its scheme.
     for value in std::iter::once(value).chain(after_scheme(value)) {
-        text_forms(value, &mut all);
+        push(value.as_bytes(), &mut all);
+        push_encoded(&value.chars().rev().collect::<String>(), &mut all);
+        // As HTML forms write blanks.
+        if value.contains(' ') {
+            push_encoded(&value.replace(' ', "+"), &mut all);
+        }
         byte_forms(value.as_bytes(), &mut all);
         // As PowerShell and directories hold it.
         let utf16: Zeroizing<Vec<u8>> = Zeroizing::new(value.encode_utf16().flat_map(u16::to_le_bytes).collect());
@@ -228,8 +261,18 @@ fn after_scheme(value: &str) -> Option<&str> {
     known.contains(&scheme.to_ascii_lowercase().as_str()).then_some(rest.trim()).filter(|rest| rest.len() >= SHORTEST)
 }
 
+/// A spelling, and what is left of it where escapes are taken away: a value that holds `%41` reads as `A` in a text that is
+/// decoded because of another escape.
 fn push(bytes: &[u8], all: &mut Spellings) {
-    all.push(Needle { bytes: Zeroizing::new(bytes.to_vec()), lead: false, trail: false });
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=decode::MOST_LAYERS {
+        let next = decode::decoded(&bytes).filter(|next| next.len() >= SHORTEST_ENCODED);
+        all.push(Needle { bytes: Zeroizing::new(bytes), lead: false, trail: false });
+        match next {
+            Some(next) => bytes = next,
+            None => break,
+        }
+    }
 }
 
 fn push_encoded(text: &str, all: &mut Spellings) {
@@ -238,164 +281,27 @@ fn push_encoded(text: &str, all: &mut Spellings) {
     }
 }
 
-fn text_forms(text: &str, all: &mut Spellings) {
-    push(text.as_bytes(), all);
-    push_encoded(&text.chars().rev().collect::<String>(), all);
-    for form in json_forms(text).iter().chain(&html_forms(text)) {
-        push_encoded(form, all);
-    }
-}
-
-/// As JSON writers write it: only what must be escaped; with `\/`; without non-ASCII; safe for HTML (Go, .NET); and
-/// every character escaped.
-fn json_forms(text: &str) -> Vec<String> {
-    type Escapes = fn(char) -> bool;
-    let writers: [Escapes; 5] = [
-        |c| matches!(c, '"' | '\\') || c.is_control(),
-        |c| matches!(c, '"' | '\\') || c.is_control() || !c.is_ascii(),
-        |c| matches!(c, '"' | '\\' | '<' | '>' | '&') || c.is_control(),
-        |c| matches!(c, '"' | '\\' | '<' | '>' | '&' | '\'' | '+' | '`') || c.is_control() || !c.is_ascii(),
-        |_| true,
-    ];
-    let mut forms = Vec::new();
-    for escapes in writers {
-        for upper in [false, true] {
-            for numeric in [false, true] {
-                let mut form = String::new();
-                for c in text.chars() {
-                    json_char(c, escapes(c), numeric || escapes('a'), upper, &mut form);
-                }
-                forms.push(form.replace('/', "\\/"));
-                // Escaped once more: JSON that stands in a string of other JSON.
-                forms.push(form.replace('\\', "\\\\").replace('"', "\\\""));
-                forms.push(form);
-            }
-        }
-    }
-    forms
-}
-
-fn json_char(c: char, escape: bool, numeric: bool, upper: bool, form: &mut String) {
-    let short = match c {
-        _ if !escape || numeric => None,
-        '"' => Some("\\\""),
-        '\\' => Some("\\\\"),
-        '\n' => Some("\\n"),
-        '\r' => Some("\\r"),
-        '\t' => Some("\\t"),
-        _ => None,
-    };
-    match short {
-        Some(short) => form.push_str(short),
-        None if escape => {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let code = if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
-                form.push_str(&code);
-            }
-        }
-        None => form.push(c),
-    }
-}
-
-/// The named references, and both ways to write a quote.
-fn html_forms(text: &str) -> Vec<String> {
-    let named = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let mut forms = vec![named.clone()];
-    for quote in ["&quot;", "&#34;", "&#x22;"] {
-        for apostrophe in ["&#39;", "&#x27;", "&apos;", "'"] {
-            let form = named.replace('"', quote).replace('\'', apostrophe);
-            forms.push(form.replace('/', "&#x2F;").replace('=', "&#x3D;").replace('`', "&#x60;"));
-            forms.push(form.replace('+', "&#43;"));
-            forms.push(form.replace('/', "&#x2F;"));
-            forms.push(form);
-        }
-    }
-    forms.push(text.chars().map(|c| format!("&#{};", u32::from(c))).collect());
-    forms.push(text.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect());
-    forms.push(text.chars().map(|c| format!("&#x{:X};", u32::from(c))).collect());
-    forms
-}
-
-const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// JavaScript's `encodeURIComponent`.
-const COMPONENT: AsciiSet = UNRESERVED.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
-/// HTML forms: a blank becomes a plus afterwards.
-const FORM: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
-/// All that a path segment may hold is left as it is.
-const SEGMENT: AsciiSet =
-    COMPONENT.remove(b'$').remove(b'&').remove(b'+').remove(b',').remove(b';').remove(b'=').remove(b':').remove(b'@');
-/// Only what cannot stand in a URL at all.
-const MINIMAL: AsciiSet =
-    CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
-/// JavaScript's `encodeURI`.
-const WHOLE_URL: AsciiSet = SEGMENT.remove(b'/').remove(b'?').remove(b'#');
-
 fn byte_forms(bytes: &[u8], all: &mut Spellings) {
     let hexed = hex::encode(bytes);
     for form in [hexed.to_uppercase(), hexed] {
         push_encoded(&form, all);
     }
-    for form in percent_forms(bytes) {
-        push_encoded(&form, all);
-    }
-    for (alphabet, url) in [(&STANDARD, false), (&URL_SAFE, true)] {
+    for alphabet in [&STANDARD, &URL_SAFE] {
         let engine = GeneralPurpose::new(alphabet, NO_PAD);
         for offset in 0..3usize {
-            base64_forms(&engine, url, offset, bytes, all);
+            base64_form(&engine, offset, bytes, all);
         }
     }
 }
 
-fn percent_forms(bytes: &[u8]) -> Vec<String> {
-    let every: String = bytes.iter().map(|b| format!("%{b:02X}")).collect();
-    let mut forms = vec![every];
-    for set in [&UNRESERVED, NON_ALPHANUMERIC, &COMPONENT, &SEGMENT, &MINIMAL, &WHOLE_URL] {
-        forms.push(percent_encode(bytes, set).to_string());
-    }
-    forms.push(percent_encode(bytes, &FORM).to_string().replace("%20", "+"));
-    let mut all = Vec::new();
-    for form in forms {
-        let lower = lower_escapes(&form);
-        all.push(form.replace('%', "%25"));
-        all.push(lower.replace('%', "%25"));
-        all.push(lower);
-        all.push(form);
-    }
-    all
-}
-
-/// `%2F` to `%2f`, and nothing else.
-fn lower_escapes(text: &str) -> String {
-    let mut escape = 0;
-    text.chars()
-        .map(|c| {
-            escape = if c == '%' { 3 } else { escape };
-            let lower = if escape > 0 { c.to_ascii_lowercase() } else { c };
-            escape = i32::max(escape - 1, 0);
-            lower
-        })
-        .collect()
-}
-
 /// The characters that `bytes` alone decides when they stand `offset` bytes after a group of three begins.
-fn base64_forms(engine: &GeneralPurpose, url: bool, offset: usize, bytes: &[u8], all: &mut Spellings) {
+fn base64_form(engine: &GeneralPurpose, offset: usize, bytes: &[u8], all: &mut Spellings) {
     let mut padded = Zeroizing::new(vec![0u8; offset]);
     padded.extend_from_slice(bytes);
     let encoded = Zeroizing::new(engine.encode(padded.as_slice()));
     let first = (offset * 8).div_ceil(6);
     let end = padded.len() * 8 / 6;
-    let Some(core) = encoded.get(first..end) else { return };
-    let mut forms = vec![core.to_owned()];
-    if !url {
-        // In a query, in JSON with escaped slashes, and in JSON that is safe for HTML.
-        forms.push(core.replace('+', "%2B").replace('/', "%2F"));
-        forms.push(core.replace('+', "%2b").replace('/', "%2f"));
-        forms.push(core.replace('/', "\\/"));
-        forms.push(core.replace('+', "\\u002B"));
-        forms.push(core.replace('+', "\\u002b"));
-    }
-    for form in forms.into_iter().filter(|form| form.len() >= SHORTEST_ENCODED) {
-        let trail = !padded.len().is_multiple_of(3);
-        all.push(Needle { bytes: Zeroizing::new(form.into_bytes()), lead: offset != 0, trail });
-    }
+    let Some(core) = encoded.get(first..end).filter(|core| core.len() >= SHORTEST_ENCODED) else { return };
+    let trail = !padded.len().is_multiple_of(3);
+    all.push(Needle { bytes: Zeroizing::new(core.as_bytes().to_vec()), lead: offset != 0, trail });
 }

@@ -7,10 +7,24 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Map, Value, json};
 
-use super::{MARK, Scrubber, needles};
+use super::forms::forms;
+use super::{MARK, Scrubber};
 use crate::secrets::SecretValue;
 
 const HELD: [&str; 3] = ["Kestrel-Harbor-9271!", "orchid~7#Granite%Copper", "zx81-Velvet/Falcon+42="];
+/// Values of every kind of character, two of them with what reads as escapes itself.
+const ODD: [&str; 5] = [
+    "Kestrel-Harbor-9271!",
+    "a\"quote'<Tag>&Amp/back\\slash",
+    "Z\u{fc}rich-\u{df}-\u{1f511}-\u{e9}t\u{e9}",
+    "lit%41eral&lt;Granite",
+    "c:\\new\\u0041dir%2541&#x42;",
+];
+
+static HOLDING_ODD: LazyLock<Scrubber> = LazyLock::new(|| {
+    let held: Vec<_> = ODD.iter().map(|value| SecretValue::new((*value).to_owned()).unwrap()).collect();
+    Scrubber::new(&held)
+});
 
 static HOLDING: LazyLock<Scrubber> = LazyLock::new(|| {
     let held: Vec<_> = HELD.iter().map(|value| SecretValue::new((*value).to_owned()).unwrap()).collect();
@@ -19,11 +33,7 @@ static HOLDING: LazyLock<Scrubber> = LazyLock::new(|| {
 
 /// Words among which secrets hide: names, beginnings of shapes, pieces and spellings of what is held, marks.
 fn word() -> impl Strategy<Value = String> {
-    let spellings: Vec<String> = HELD
-        .iter()
-        .flat_map(|value| needles::spellings(value))
-        .filter_map(|needle| String::from_utf8(needle.bytes().to_vec()).ok())
-        .collect();
+    let spellings: Vec<String> = HELD.iter().flat_map(|value| forms(value)).collect();
     let mut parts: Vec<String> = [
         "password",
         "=",
@@ -50,6 +60,12 @@ fn word() -> impl Strategy<Value = String> {
         "ghp_",
         "&",
         "%4b",
+        "%25",
+        "\\u0041",
+        "\\u",
+        "&#x",
+        "&amp;",
+        ";",
         "Kes",
         "trel-",
     ]
@@ -77,6 +93,60 @@ fn value() -> impl Strategy<Value = Value> {
             inner.prop_map(|inner| Value::from(inner.to_string())),
         ]
     })
+}
+
+/// A character, escaped in one of many ways, or as it is.
+fn escaped(c: char, way: usize, zeros: usize) -> String {
+    let units = |upper: bool| {
+        let unit = |unit: &u16| if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
+        c.encode_utf16(&mut [0; 2]).iter().map(unit).collect::<String>()
+    };
+    let bytes = |upper: bool| {
+        let byte = |b: u8| if upper { format!("%{b:02X}") } else { format!("%{b:02x}") };
+        c.to_string().bytes().map(byte).collect::<String>()
+    };
+    let zeros = "0".repeat(zeros);
+    let code = u32::from(c);
+    match way {
+        0 => bytes(true),
+        1 => bytes(false),
+        2 => units(true),
+        3 => units(false),
+        4 => format!("&#{zeros}{code};"),
+        5 => format!("&#x{zeros}{code:x};"),
+        6 => format!("&#X{zeros}{code:X};"),
+        7 => match c {
+            '"' => "&quot;".to_owned(),
+            '&' => "&amp;".to_owned(),
+            '<' => "&lt;".to_owned(),
+            '>' => "&gt;".to_owned(),
+            '\'' => "&apos;".to_owned(),
+            '/' => "&sol;".to_owned(),
+            '-' => c.to_string(),
+            '!' => "&excl;".to_owned(),
+            '\u{e9}' => "&eacute;".to_owned(),
+            _ => format!("&#{code};"),
+        },
+        8 => match c {
+            '"' | '\\' | '/' => format!("\\{c}"),
+            _ => units(false),
+        },
+        // A backslash by itself would make an escape of what follows.
+        _ if c == '\\' => "\\\\".to_owned(),
+        _ => c.to_string(),
+    }
+}
+
+/// All of a text escaped once more, as those do who put one format into another.
+fn once_more(text: &str, way: usize) -> String {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    match way {
+        0 => utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
+        1 => serde_json::to_string(text).unwrap().trim_matches('"').replace("\\\"", "\\u0022"),
+        2 => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+        3 => text.replace('%', "%25"),
+        _ => text.to_owned(),
+    }
 }
 
 /// Lists as long, objects with as many fields, and scalars where scalars were. A field's name may hold a secret too.
@@ -118,8 +188,7 @@ proptest! {
 
     #[test]
     fn no_spelling_of_what_is_held_is_left_and_nothing_of_its_length(before in "[a-z ]{0,9}", which in 0..HELD.len(), after in "[a-z ]{0,9}", frame in 0..3usize) {
-        for needle in needles::spellings(HELD[which]) {
-            let Ok(spelling) = String::from_utf8(needle.bytes().to_vec()) else { continue };
+        for spelling in forms(HELD[which]) {
             let inner = format!("{before} {spelling} {after}");
             let text = match frame {
                 0 => inner,
@@ -131,5 +200,47 @@ proptest! {
             // One mark, whatever the length was.
             prop_assert_eq!(clean.matches(MARK).count(), 1, "{} became {}", text, clean);
         }
+    }
+
+    #[test]
+    fn a_held_value_is_found_whatever_mixture_of_escapes_it_is_written_in(
+        which in 0..ODD.len(),
+        ways in vec((0..14usize, 0..4usize), 40),
+        layers in vec(0..8usize, 0..=2),
+        frame in 0..4usize,
+    ) {
+        let value = ODD[which];
+        prop_assume!(value.chars().count() <= ways.len());
+        let mut written = String::new();
+        let mut before = None;
+        for (c, (way, zeros)) in value.chars().zip(&ways) {
+            // A backslash of the value and a JSON escape of another layer behind it have two readings.
+            let has_one_reading = before != Some('\\') || ![2, 3, 8].contains(way);
+            written += &escaped(c, if has_one_reading { *way } else { 0 }, *zeros);
+            before = Some(c);
+        }
+        for way in layers {
+            written = once_more(&written, way);
+        }
+        let inner = format!("so {written} it is");
+        let (text, clean) = match frame {
+            0 => (inner, format!("so {MARK} it is")),
+            1 => (json!({ "a": inner }).to_string(), json!({ "a": format!("so {MARK} it is") }).to_string()),
+            2 => (json!({ &inner: 1 }).to_string(), json!({ format!("so {MARK} it is"): 1 }).to_string()),
+            _ => (format!("\0{inner}\u{1}"), format!("\0so {MARK} it is\u{1}")),
+        };
+        let found = HOLDING_ODD.bytes(text.as_bytes());
+        prop_assert_eq!(String::from_utf8_lossy(&found.value), clean, "{}", text);
+        prop_assert_eq!(found.redactions.by_rule(), [("needle", 1)].into(), "{}", text);
+        // What a shard sends is read in the same way.
+        prop_assert!(HOLDING_ODD.leak_of_text(text.as_bytes(), super::Place::Arguments).is_err(), "{}", text);
+    }
+
+    /// None of these characters, however they are decoded, makes the first of a value's.
+    #[test]
+    fn escapes_of_anything_else_keep_their_bytes(text in "[a-d%&\\\\;#u0-3xX \"{}]{0,120}") {
+        let found = HOLDING.exact(text.as_bytes());
+        prop_assert_eq!(String::from_utf8(found.value).unwrap(), text);
+        prop_assert!(found.redactions.is_empty());
     }
 }

@@ -26,7 +26,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::rules::{Alphabet, PACK};
 use super::words::{self, Name, Stem, Value};
-use super::{MARK_START, Rule};
+use super::{MARK_START, Rule, slice};
 
 /// A name is looked for this far to either side of its stem.
 const NAME_REACH: usize = 96;
@@ -692,10 +692,6 @@ fn lenient() -> GeneralPurposeConfig {
         .with_decode_allow_trailing_bits(true)
 }
 
-fn slice(text: &[u8], range: Range<usize>) -> &[u8] {
-    text.get(range).unwrap_or_default()
-}
-
 fn before(text: &[u8], at: usize) -> Option<u8> {
     text.get(at.checked_sub(1)?).copied()
 }
@@ -709,7 +705,7 @@ fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 fn skip(text: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
-    let rest = text.get(start..).unwrap_or_default();
+    let rest = slice(text, start..text.len());
     start + rest.iter().take_while(|b| wanted(**b)).count()
 }
 

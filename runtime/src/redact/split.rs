@@ -10,7 +10,8 @@ use std::ops::Range;
 use aho_corasick::AhoCorasick;
 use zeroize::Zeroizing;
 
-use super::json;
+use super::needles::automaton;
+use super::{json, slice};
 
 /// The fewest bytes of a first piece.
 const SHORTEST_PIECE: usize = 3;
@@ -28,14 +29,14 @@ impl Pieces {
         values.sort_by(|one, other| one.as_slice().cmp(other.as_slice()));
         values.dedup_by(|one, other| one.as_slice() == other.as_slice());
         let heads = values.iter().filter_map(|value| value.get(..SHORTEST_PIECE));
-        let heads = if values.is_empty() { None } else { AhoCorasick::new(heads).ok() };
+        let heads = if values.is_empty() { None } else { Some(automaton(heads)) };
         Self { heads, values }
     }
 
     /// Whether a string of this text may end in the first piece of a value.
     pub(super) fn may_begin_in(&self, text: &[u8]) -> bool {
         self.beginnings(text).any(|(value, start)| {
-            let rest = text.get(start..).unwrap_or_default();
+            let rest = slice(text, start..text.len());
             let agreed = value.iter().zip(rest).take_while(|(a, b)| a == b).count();
             agreed < value.len() && rest.get(agreed) == Some(&b'"')
         })
@@ -129,6 +130,11 @@ mod tests {
             (r#"["Harbor-9271", "Kestrel-"]"#, r#"["Harbor-9271", "Kestrel-"]"#),
             (r#"["Kes"]"#, r#"["Kes"]"#),
             (r#"["so Kestrel-Harbor-9271 it is", "x"]"#, r#"["so M it is", "x"]"#),
+            // What ends where a value begins, or begins where one ends, holds none of it.
+            (r#"["x", "Kestrel-", "Harbor-9271", "y"]"#, r#"["x", "M", "M", "y"]"#),
+            (r#"["x", "Kestrel-Harbor-9271", "y"]"#, r#"["x", "M", "y"]"#),
+            // A first piece of three bytes is enough to read the text, one of two is not.
+            (r#"["Ke", "strel-Harbor-9271"]"#, r#"["Ke", "strel-Harbor-9271"]"#),
         ] {
             let found = scrubber().bytes(text.as_bytes());
             assert_eq!(String::from_utf8(found.value).unwrap(), clean.replace('M', MARK), "{text}");

@@ -106,6 +106,17 @@ fn lists_of_any_order_and_nested_json_are_descended() {
         (json!({ "j": "[\"{\\\"otp\\\":1}\"]" }), json!({ "j": "[\"{\\\"otp\\\":\\\"[redacted:secret]\\\"}\"]" })),
         (json!({ "name": "password", "value": "x1" }), json!({ "name": "password", "value": MARK })),
         (json!({ "value": "a x1", "name": "apiKey" }), json!({ "value": MARK, "name": "apiKey" })),
+        // A name has two words at most, and forty bytes.
+        (json!({ "name": "client secret", "value": "x1" }), json!({ "name": "client secret", "value": MARK })),
+        (json!({ "name": "the client secret", "value": "x1" }), json!({ "name": "the client secret", "value": "x1" })),
+        (
+            json!({ "name": format!("{}password", "x".repeat(31) + "-"), "value": "x1" }),
+            json!({ "name": format!("{}password", "x".repeat(31) + "-"), "value": MARK }),
+        ),
+        (
+            json!({ "name": format!("{}password", "x".repeat(32) + "-"), "value": "x1" }),
+            json!({ "name": format!("{}password", "x".repeat(32) + "-"), "value": "x1" }),
+        ),
         (
             json!({ "displayName": "pwd", "oldValue": "password=a", "newValue": "password=b" }),
             json!({ "displayName": "pwd", "oldValue": MARK, "newValue": MARK }),
@@ -256,6 +267,68 @@ fn a_secret_does_not_pass_in_any_spelling() {
     }
 }
 
+/// Base64 shares a character with its neighbour at either edge; that character holds bits of the value too.
+#[test]
+fn of_base64_every_character_goes_that_holds_a_bit_of_the_value() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    let secret = "Kestrel-Harbor-9271";
+    let scrubber = scrubber(&[secret]);
+    for before in 0..7 {
+        for after in 0..7 {
+            for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                let coded = engine.encode(format!("{}{secret}{}", "x".repeat(before), "y".repeat(after)));
+                // The first and the last character with a bit of the value.
+                let (first, last) = (before * 8 / 6, ((before + secret.len()) * 8 - 1) / 6);
+                let clean = format!("{}{MARK}{}", &coded[..first], &coded[last + 1..]);
+                assert_eq!(scrubber.text(&coded).value, clean, "{before} before, {after} after");
+            }
+        }
+    }
+}
+
+/// One layer more than is taken away.
+#[test]
+fn escapes_are_taken_away_four_times() {
+    let scrubber = scrubber(&["Kestrel-Harbor-9271"]);
+    for (layers, found) in [(1, true), (2, true), (3, true), (4, true), (5, false)] {
+        let mut text = "Kestrel%2dHarbor-9271".to_owned();
+        for _ in 1..layers {
+            text = text.replace('%', "%25");
+        }
+        assert_eq!(scrubber.text(&text).value == MARK, found, "{text}");
+        if !found {
+            assert_eq!(scrubber.text(&text).value, text);
+        }
+    }
+}
+
+#[test]
+fn a_value_is_found_whose_escapes_are_partial_or_of_mixed_case() {
+    let scrubber = scrubber(&["hunter2/s&c=ret+1 x"]);
+    for text in [
+        "hunter2%2Fs&c=ret+1 x",
+        "hunter2%2fs%26c=ret%2B1 x",
+        "hunter2%252fs%2526c%253Dret%252b1%2520x",
+        "hunter2%252Fs%2526c=ret+1 x",
+        "hunter2/s%26c%3dret%2b1+x",
+        "hunter2/s&amp;c=ret+1 x",
+        "hunter2&#47;s&#x26;c&#x3D;ret&#0043;1&#32;x",
+        "hunter2&sol;s&amp;c&equals;ret&plus;1 x",
+        "hunter2&amp;sol;s&amp;amp;c=ret+1 x",
+        "hunter2\\/s\\u0026c=ret\\u002B1 x",
+        "hunter2/s\\\\u0026c=ret+1 x",
+        "\\x68unter2/s&c=ret+1 x",
+        "%68&#117;\\u006eter2%2Fs&amp;c%3Dret+1 x",
+    ] {
+        assert_eq!(scrubber.text(text).value, MARK, "{text}");
+    }
+    // Near misses keep their bytes.
+    for text in ["hunter2%2Fs&c=re%", "hunter2%2Gs&c=ret+1 x", "hunter2&sol s&c=ret+1 x", "hunter3%2fs&c=ret+1 x"] {
+        assert_eq!(scrubber.text(text).value, text);
+    }
+}
+
 #[test]
 fn json_escapes_of_any_mixture_are_read() {
     let scrubber = scrubber(&["hunter2/x"]);
@@ -272,6 +345,12 @@ fn a_secret_cut_off_in_an_error_does_not_pass() {
     let scrubber = scrubber(&[secret]);
     assert_eq!(scrubber.text(&format!("bad {}...", &secret[..20])).value, format!("bad {MARK}..."));
     assert_eq!(scrubber.text(&secret[..12]).value, &secret[..12]);
+    // Of a value of 36 bytes half is enough, of one of 20 it has to be sixteen bytes.
+    for (length, shown, is_found) in [(36, 18, true), (36, 17, false), (20, 16, true), (20, 15, false)] {
+        let scrubber = super::tests::scrubber(&[&secret[..length]]);
+        let expected = if is_found { MARK } else { &secret[..shown] };
+        assert_eq!(scrubber.text(&secret[..shown]).value, expected, "{shown} of {length}");
+    }
 }
 
 #[test]
@@ -318,6 +397,35 @@ fn a_token_that_is_still_held_is_sought_however_many_come_after_it() {
     assert_eq!(scrubber.text("held-token-1").value, MARK);
     assert_eq!(scrubber.text("dropped-token-1").value, "dropped-token-1");
     assert_eq!(scrubber.text(&format!("later-token-{MOST_LIVE}")).value, MARK);
+}
+
+/// A vault may hand out the same token twice, each time to a holder of its own.
+#[test]
+fn a_token_that_comes_again_is_held_by_whoever_holds_it_last() {
+    let scrubber = scrubber(&[]);
+    let first = Arc::new(secret("same-token-1"));
+    scrubber.add(&first);
+    drop(first);
+    let second = Arc::new(secret("same-token-1"));
+    scrubber.add(&second);
+    for n in 1..=MOST_LIVE {
+        let token = Token { held: Weak::new(), spellings: needles::spellings(&format!("later-token-{n}")) };
+        scrubber.0.live.write().unwrap().keep(token);
+    }
+    scrubber.add(&Arc::new(secret("last-token-1")));
+    assert_eq!(scrubber.text("same-token-1 last-token-1").value, format!("{MARK} {MARK}"));
+    assert_eq!(scrubber.text("later-token-1").value, "later-token-1");
+    // And while the first is held, the second changes nothing.
+    let scrubber = super::tests::scrubber(&[]);
+    let first = Arc::new(secret("same-token-1"));
+    scrubber.add(&first);
+    scrubber.add(&Arc::new(secret("same-token-1")));
+    for n in 1..=MOST_LIVE {
+        let token = Token { held: Weak::new(), spellings: needles::spellings(&format!("later-token-{n}")) };
+        scrubber.0.live.write().unwrap().keep(token);
+    }
+    scrubber.add(&Arc::new(secret("last-token-1")));
+    assert_eq!(scrubber.text("same-token-1").value, MARK);
 }
 
 #[test]
@@ -479,6 +587,7 @@ fn headers_of_the_host_do_not_reach_a_shard() {
         ("proxy-authenticate", "Basic"),
         ("connection", "close, X-Hop"),
         ("x-hop", "1"),
+        ("x-other-hop", "1"),
         ("content-length", "3"),
         ("transfer-encoding", "chunked"),
         ("x-api-key", "abc"),
@@ -491,6 +600,7 @@ fn headers_of_the_host_do_not_reach_a_shard() {
     ] {
         headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    headers.append("connection", HeaderValue::from_bytes(b"\xff,X-Other-Hop ").unwrap());
     let clean = scrubber.reply(RawReply::new(StatusCode::OK, headers, Bytes::new()), None).unwrap();
     let seen: BTreeMap<&str, &str> =
         clean.headers.iter().map(|(name, value)| (name.as_str(), std::str::from_utf8(value).unwrap())).collect();
@@ -555,6 +665,70 @@ fn a_request_with_a_secret_in_it_does_not_leave() {
         let found = scrubber.leak(&outbound).err();
         assert_eq!(found.map(|leak| (leak.rule, leak.place)), leak, "{shown}");
         assert!(found.is_none_or(|leak| !leak.to_string().contains("hunter")));
+    }
+}
+
+#[test]
+fn a_search_with_a_secret_in_it_does_not_leave() {
+    use crate::outbound::{DirectorySearch, GuestNode, GuestSearch, Scope};
+    // With characters that DNs and filters escape.
+    let secret = "hunter2,s+c=ret(1)";
+    let scrubber = scrubber(&[secret]);
+    let equal = |value: &str| vec![GuestNode::Equal { attribute: "cn".to_owned(), value: value.as_bytes().to_vec() }];
+    let parts = |starts_with: &str, contains: &[&str], ends_with: &str| {
+        vec![GuestNode::Substrings {
+            attribute: "cn".to_owned(),
+            starts_with: Some(starts_with.to_owned()),
+            contains: contains.iter().map(|part| (*part).to_owned()).collect(),
+            ends_with: Some(ends_with.to_owned()),
+        }]
+    };
+    let coded = hex::encode(secret);
+    for (base, filter, leak) in [
+        ("OU=Users,DC=corp", equal("alice"), None),
+        (r"OU=hunter2\,s\+c\=ret,DC=corp", equal("alice"), None),
+        (r"OU=hunter2\,s\+c\=ret(1),DC=corp", equal("alice"), Some(Place::Base)),
+        (r"CN=a,OU=so hunter2\2Cs\2bc\3Dret\281) it is,DC=corp", equal("alice"), Some(Place::Base)),
+        (r"OU=hunter2\,s,DC=\+c\=ret(1)", equal("alice"), Some(Place::Base)),
+        (r"OU=hunter2%2Cs%2Bc%3Dret%281%29,DC=corp", equal("alice"), Some(Place::Base)),
+        (&format!("OU={coded},DC=corp"), equal("alice"), Some(Place::Base)),
+        ("OU=Users,DC=corp", equal(secret), Some(Place::Filter)),
+        ("OU=Users,DC=corp", equal(&coded), Some(Place::Filter)),
+        ("OU=Users,DC=corp", parts("hunter2,s", &["+c="], "ret(1)"), Some(Place::Filter)),
+        ("OU=Users,DC=corp", parts("hunter2,s", &["-c="], "ret(1)"), None),
+    ] {
+        let search = DirectorySearch::parse(GuestSearch {
+            server: "ad".to_owned(),
+            base: base.to_owned(),
+            scope: Scope::Subtree,
+            filter,
+            attributes: vec!["cn".to_owned()],
+            page_size: 10,
+        });
+        let found = scrubber.leak_of_search(&search.unwrap_or_else(|error| panic!("{base}: {error}"))).err();
+        assert_eq!(found.map(|leak| (leak.rule, leak.place)), leak.map(|place| (Rule::Needle, place)), "{base}");
+    }
+}
+
+#[test]
+fn json_is_read_a_hundred_deep_and_within_three_strings() {
+    let scrubber = scrubber(&[]);
+    let nested = |depth: usize| format!("{}\"password=hunter2\"{}", "[".repeat(depth), "]".repeat(depth));
+    for (depth, rule) in [(100, "assignment"), (101, "depth")] {
+        let clean = reply(&scrubber, 200, &nested(depth), None).unwrap();
+        assert_eq!(clean.redactions.by_rule(), [(rule, 1)].into(), "{depth}");
+        assert!(serde_json::from_str::<Value>(body(&clean)).is_ok());
+    }
+    for (strings, is_read) in [(1, true), (3, true), (4, false)] {
+        let mut text = r#"{"pin":"1234"}"#.to_owned();
+        for _ in 0..strings {
+            text = json!([text]).to_string();
+        }
+        let clean = reply(&scrubber, 200, &text, None).unwrap();
+        // Below that a string is text, in which a name and its value are found by their look.
+        let rule = if is_read { "secret-name" } else { "assignment" };
+        assert_eq!(clean.redactions.by_rule(), [(rule, 1)].into(), "{strings}: {}", body(&clean));
+        assert!(!body(&clean).contains("1234"));
     }
 }
 
@@ -702,11 +876,9 @@ fn encoded(random: &mut Random, secret: &str) -> String {
     }
 }
 
-/// What is left of a secret, by a search that shares nothing with the one under test but the spellings.
-fn survivor(text: &str, spelled: &[Spellings]) -> Option<String> {
-    let found = |needle: &[u8]| text.as_bytes().windows(needle.len()).any(|window| window == needle);
-    let left = spelled.iter().flatten().find(|needle| found(needle.bytes()))?;
-    Some(String::from_utf8_lossy(left.bytes()).into_owned())
+/// What is left of a secret, by a search that shares nothing with the one under test.
+fn survivor<'a>(text: &str, spelled: &'a [String]) -> Option<&'a String> {
+    spelled.iter().find(|spelling| text.contains(spelling.as_str()))
 }
 
 #[test]
@@ -736,7 +908,7 @@ fn no_spelling_of_any_secret_survives_in_any_json() {
         let clean = body(&once);
         let parsed: Value = serde_json::from_str(clean).unwrap_or_else(|error| panic!("round {round}: {error}"));
         assert!(once.redactions.count() >= 12, "round {round}");
-        let spelled: Vec<Spellings> = secrets.iter().map(|secret| needles::spellings(secret)).collect();
+        let spelled: Vec<String> = secrets.iter().flat_map(|secret| forms::forms(secret)).collect();
         let mut strings = vec![clean.to_owned()];
         collect(&parsed, &mut strings);
         for string in strings {
@@ -796,6 +968,21 @@ fn texts_made_to_be_slow_are_read_to_their_end() {
         "bearer aaaaaaaaaaaaaaaaaaaaaaaaaaaa:",
         "api ",
         "&password",
+        "%",
+        "%2",
+        "%25",
+        "%2525",
+        "&",
+        "&#",
+        "&#0",
+        "&#x",
+        "&amp;",
+        "&aaaaaaaaaaaaaaaa",
+        "\\u",
+        "\\u005c",
+        "\\ud83d",
+        "&#37;25",
+        "%26#37;",
     ] {
         let text = piece.repeat(60_000 / piece.len());
         let once = scrubber.text(&text).value;
