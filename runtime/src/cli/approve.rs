@@ -24,6 +24,7 @@ use crate::audit::{Signer, read_private};
 use crate::lock::{self, Approval};
 use crate::names::ShardName;
 use crate::redact::Scrubber;
+use crate::refusal;
 
 /// Approve what shards may do, after showing what is new
 ///
@@ -155,7 +156,9 @@ impl Approve {
                 authority = before.clone();
             }
             if let Some(signer) = signer {
-                approval = approval.signed(&shard.shard, &authority, signer);
+                approval = approval
+                    .signed(&shard.shard, &authority, signer)
+                    .map_err(|error| Exit::untold(&refusal::story(&error)))?;
             }
             lock.approve(shard.shard.clone(), authority, approval);
             names.push(shard.shard.clone());

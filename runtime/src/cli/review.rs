@@ -27,6 +27,7 @@ use super::settings::Settings;
 use super::{Common, start};
 use crate::lock::{Approval, Authority, Code, Finding, Join, Lock, Remark, Signers, joins, remarks, token};
 use crate::names::ShardName;
+use crate::refusal::story;
 use crate::router::LeftOut;
 
 /// Say what each shard may do, and what it can do that nobody approved
@@ -174,7 +175,7 @@ pub(super) async fn review(settings: &Settings, approved: &Approved, named: &[Sh
     }
     shards.sort_by(|a, b| a.shard.cmp(&b.shard));
     let bound = shards.iter().map(|one| (&one.shard, &one.authority, one.findings.as_slice()));
-    let token = token(&approved.lock, bound);
+    let token = token(&approved.lock, bound).map_err(|error| Exit::untold(&story(&error)))?;
     let untold = |left: LeftOut| Untold { name: left.name, manifest: left.manifest, reason: left.reason };
     let untold = left_out.into_iter().filter(|left| !left.disabled && is_wanted(&left.name)).map(untold).collect();
     Ok(Review { shards, untold, joins: joins(&all), token, against: None })

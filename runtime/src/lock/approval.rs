@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::LockError;
 use super::authority::Authority;
 use crate::audit::{BadKey, Signer, Verifier};
 use crate::names::ShardName;
@@ -32,6 +33,8 @@ pub enum BadApproval {
     Unsigned(String),
     #[error("the approval's signature is of none of these, or not of what stands in the lock: {0}")]
     Signature(String),
+    #[error("what was approved cannot be read: {0}")]
+    Statement(String),
 }
 
 /// Those from one of whom an approval must come. Empty: from anybody who can write the lock.
@@ -55,7 +58,9 @@ impl Signers {
         }
         let names = || self.0.iter().map(Verifier::name).collect::<Vec<_>>().join(", ");
         let signature = approval.signature.as_ref().ok_or_else(|| BadApproval::Unsigned(names()))?;
-        let note = format!("{}\n{signature}\n", approval.statement(shard, authority));
+        let statement = approval.statement(shard, authority);
+        let statement = statement.map_err(|error| BadApproval::Statement(error.to_string()))?;
+        let note = format!("{statement}\n{signature}\n");
         let is_signed = self.0.iter().any(|key| key.verify(&note).is_ok());
         if is_signed { Ok(()) } else { Err(BadApproval::Signature(names())) }
     }
@@ -73,17 +78,16 @@ impl Approval {
         Ok(Self { by, at, why, also: BTreeSet::new(), signature: None })
     }
 
-    #[must_use]
-    pub fn signed(self, shard: &ShardName, authority: &Authority, signer: &Signer) -> Self {
-        let note = signer.sign_text(&self.statement(shard, authority));
+    pub fn signed(self, shard: &ShardName, authority: &Authority, signer: &Signer) -> Result<Self, LockError> {
+        let note = signer.sign_text(&self.statement(shard, authority)?);
         let signature = note.trim_end().rsplit_once('\n').map(|(_, line)| line.to_owned());
-        Self { signature, ..self }
+        Ok(Self { signature, ..self })
     }
 
     /// What is signed. A line each: none of them can hold another.
-    fn statement(&self, shard: &ShardName, authority: &Authority) -> String {
+    fn statement(&self, shard: &ShardName, authority: &Authority) -> Result<String, LockError> {
         let Self { by, at, why, also, signature: _ } = self;
         let also: String = also.iter().map(|digest| format!("{}\n", digest.replace('\n', " "))).collect();
-        format!("nexus approval v1\n{shard}\n{}\n{by}\n{at}\n{why}\n{also}", authority.digest(shard))
+        Ok(format!("nexus approval v1\n{shard}\n{}\n{by}\n{at}\n{why}\n{also}", authority.digest(shard)?))
     }
 }

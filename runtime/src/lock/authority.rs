@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::LockError;
+use super::finding::Place;
 use super::outline::{outline, personal_fields};
 use crate::audit::Digest;
 use crate::egress;
@@ -234,7 +236,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Authority {
-    pub fn of(manifest: &Manifest, component: &Component<'_>) -> Self {
+    pub fn of(manifest: &Manifest, component: &Component<'_>) -> Result<Self, LockError> {
         let egress: Vec<Egress> = manifest.egress.iter().map(Egress::of).collect();
         let directory: Vec<Directory> = manifest.directories.iter().map(Directory::of).collect();
         let credential = manifest.credentials.iter().map(|(name, kind)| {
@@ -243,7 +245,8 @@ impl Authority {
             let pace = manifest.paces.get(name).copied().unwrap_or_default();
             (name.clone(), Credential::of(kind, requests.chain(searches).collect(), pace))
         });
-        Self {
+        let tools = component.tools.iter().map(|tool| Ok((tool.name.clone(), PinnedTool::of(tool)?)));
+        Ok(Self {
             version: manifest.version.clone(),
             component: component.digest.clone(),
             tools_prefix: manifest.tools_prefix.iter().cloned().collect(),
@@ -264,31 +267,45 @@ impl Authority {
             credential: credential.collect(),
             egress,
             directory,
-            tool: component.tools.iter().map(|tool| (tool.name.clone(), PinnedTool::of(tool))).collect(),
+            tool: tools.collect::<Result<_, LockError>>()?,
             prompt: component.prompts.iter().map(|prompt| (prompt.name.clone(), PinnedPrompt::of(prompt))).collect(),
             document: component.documents.iter().map(|one| (one.uri.clone(), PinnedDocument::of(one))).collect(),
-        }
+        })
     }
 
-    /// Of everything in it: what an approval is bound to.
-    pub fn digest(&self, shard: &ShardName) -> String {
+    /// SHA-256 of everything in it. An approval is bound to this.
+    pub fn digest(&self, shard: &ShardName) -> Result<String, LockError> {
         digest_of(&(shard, self))
     }
 
-    /// Grants that cannot be read grant nothing: whatever they were, they do not count as approved.
-    pub(super) fn grants(&self) -> Vec<EgressGrant> {
-        self.egress.iter().filter_map(Egress::grant).collect()
+    /// The grants, each at the place where it stands in `egress`.
+    pub(super) fn grants(&self) -> Result<Vec<EgressGrant>, UnreadableGrant> {
+        let read = |(n, grant): (usize, &Egress)| {
+            grant.grant().ok_or_else(|| UnreadableGrant { at: Place::Egress(n), what: grant.place() })
+        };
+        self.egress.iter().enumerate().map(read).collect()
     }
 
-    pub(super) fn directories(&self) -> Vec<policy::DirectoryGrant> {
-        self.directory.iter().filter_map(Directory::grant).collect()
+    /// The directories, each at the place where it stands in `directory`.
+    pub(super) fn directories(&self) -> Result<Vec<policy::DirectoryGrant>, UnreadableGrant> {
+        let read = |(n, grant): (usize, &Directory)| {
+            grant.grant().ok_or_else(|| UnreadableGrant { at: Place::Directory(n), what: grant.place() })
+        };
+        self.directory.iter().enumerate().map(read).collect()
     }
 }
 
+/// A grant with words that no manifest could say. Nobody can tell what it allows.
+#[derive(Debug)]
+pub(super) struct UnreadableGrant {
+    pub(super) at: Place,
+    pub(super) what: String,
+}
+
 /// SHA-256 of a value's JSON, whose maps are sorted.
-pub(super) fn digest_of(value: &impl Serialize) -> String {
-    let json = serde_json::to_vec(value).unwrap_or_default();
-    Digest::of(&json).to_string()
+pub(super) fn digest_of(value: &impl Serialize) -> Result<String, LockError> {
+    let json = serde_json::to_vec(value).map_err(LockError::Digest)?;
+    Ok(Digest::of(&json).to_string())
 }
 
 impl Imports {
@@ -479,7 +496,7 @@ impl Credential {
 }
 
 impl PinnedTool {
-    fn of(tool: &Tool) -> Self {
+    fn of(tool: &Tool) -> Result<Self, LockError> {
         let annotations = &tool.annotations;
         let hints = [
             ("read-only", annotations.read_only),
@@ -487,8 +504,8 @@ impl PinnedTool {
             ("idempotent", annotations.idempotent),
             ("open-world", annotations.open_world),
         ];
-        Self {
-            digest: digest_of(tool),
+        Ok(Self {
+            digest: digest_of(tool)?,
             title: tool.title.clone(),
             category: tool.category,
             hints: hints.into_iter().filter(|(_, is_so)| *is_so).map(|(hint, _)| hint.to_owned()).collect(),
@@ -496,7 +513,7 @@ impl PinnedTool {
             sees: tool.output_schema.as_ref().map(personal_fields).unwrap_or_default(),
             input: outline(&tool.input_schema),
             output: tool.output_schema.as_ref().map(outline).unwrap_or_default(),
-        }
+        })
     }
 }
 

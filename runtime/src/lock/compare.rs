@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::authority::{Authority, Credential, Egress, PinnedTool, pace};
+use super::authority::{Authority, Credential, Egress, PinnedTool, UnreadableGrant, pace};
 use super::diff::Differ;
 use super::finding::{Code, Finding, Place};
 use crate::manifest::units;
@@ -64,22 +64,36 @@ impl Findings<'_> {
     }
 
     fn egress(&mut self, old: &Authority, now: &Authority) {
-        let (approved, grants) = (old.grants(), now.grants());
-        // What stands in a manifest can be read back: if not, the lock's own words would hide it.
-        if grants.len() != now.egress.len() {
-            self.add(Code::NewHost, Place::Manifest, "a grant that cannot be compared".to_owned());
-        }
-        for (n, grant) in grants.iter().enumerate() {
-            let of = now.egress.get(n).map(summary).unwrap_or_default();
-            self.beyond(egress_beyond(grant, &grants, &approved), &Place::Egress(n), &of);
+        let Some((approved, grants)) = self.readable(old.grants(), now.grants()) else { return };
+        for (n, (grant, written)) in grants.iter().zip(&now.egress).enumerate() {
+            self.beyond(egress_beyond(grant, &grants, &approved), &Place::Egress(n), &summary(written));
         }
     }
 
-    fn directories(&mut self, old: &Authority, now: &Authority) {
-        let (approved, grants) = (old.directories(), now.directories());
-        if grants.len() != now.directory.len() {
-            self.add(Code::NewHost, Place::Manifest, "a directory that cannot be compared".to_owned());
+    /// Both lists of grants, if each of them can be compared. What stands in a manifest can be read back, so only a lock that
+    /// somebody wrote by hand comes here; what it was meant to allow is not guessed.
+    fn readable<T>(
+        &mut self,
+        old: Result<Vec<T>, UnreadableGrant>,
+        now: Result<Vec<T>, UnreadableGrant>,
+    ) -> Option<(Vec<T>, Vec<T>)> {
+        let mut add = |unreadable: UnreadableGrant, at: Place, whose: &str| {
+            let what = unreadable.what;
+            self.add(Code::NewHost, at, format!("{whose} for {what} cannot be read, so no grant can be compared"));
+        };
+        match (old, now) {
+            (Ok(old), Ok(now)) => return Some((old, now)),
+            (_, Err(unreadable)) => {
+                let at = unreadable.at.clone();
+                add(unreadable, at, "a grant");
+            }
+            (Err(unreadable), _) => add(unreadable, Place::Manifest, "an approved grant"),
         }
+        None
+    }
+
+    fn directories(&mut self, old: &Authority, now: &Authority) {
+        let Some((approved, grants)) = self.readable(old.directories(), now.directories()) else { return };
         for (n, grant) in grants.iter().enumerate() {
             let of = format!("directory {} at {}", grant.name, grant.server.host);
             self.beyond(directory_beyond(grant, &grants, &approved), &Place::Directory(n), &of);
@@ -130,7 +144,7 @@ impl Findings<'_> {
             );
             self.more(Code::MoreArtifacts, &at, "count", artifacts.count, before.map(|before| before.count));
             if let Some(before) = before
-                && units::size(&artifacts.bytes) > units::size(&before.bytes)
+                && is_raised(units::size(&artifacts.bytes), units::size(&before.bytes))
             {
                 self.add(Code::MoreArtifacts, at, format!("bytes {} instead of {}", artifacts.bytes, before.bytes));
             }
@@ -163,14 +177,14 @@ impl Findings<'_> {
         let time = |text: &str| units::duration(text).map(|time| time.as_millis());
         let (was, is) = (&old.limits, &now.limits);
         let at = Place::Table("limits".to_owned());
-        for (what, is, was, is_more) in [
-            ("memory", &is.memory, &was.memory, size(&is.memory) > size(&was.memory)),
-            ("deadline", &is.deadline, &was.deadline, time(&is.deadline) > time(&was.deadline)),
-            ("cpu", &is.cpu, &was.cpu, time(&is.cpu) > time(&was.cpu)),
-            ("reply-bytes", &is.reply_bytes, &was.reply_bytes, size(&is.reply_bytes) > size(&was.reply_bytes)),
-            ("output-bytes", &is.output_bytes, &was.output_bytes, size(&is.output_bytes) > size(&was.output_bytes)),
+        for (what, is, was, of) in [
+            ("memory", &is.memory, &was.memory, &size as &dyn Fn(&str) -> Option<u128>),
+            ("deadline", &is.deadline, &was.deadline, &time),
+            ("cpu", &is.cpu, &was.cpu, &time),
+            ("reply-bytes", &is.reply_bytes, &was.reply_bytes, &size),
+            ("output-bytes", &is.output_bytes, &was.output_bytes, &size),
         ] {
-            if is_more {
+            if is_raised(of(is), of(was)) {
                 self.add(Code::LimitRaised, at.clone(), format!("{what} {is} instead of {was}"));
             }
         }
@@ -243,6 +257,11 @@ impl Findings<'_> {
             }
         }
     }
+}
+
+/// A limit that cannot be read is no limit.
+fn is_raised<T: Ord>(is: Option<T>, was: Option<T>) -> bool {
+    is.zip(was).is_none_or(|(is, was)| is > was)
 }
 
 fn is_as_slow(new: &Credential, old: &Credential) -> bool {

@@ -67,6 +67,8 @@ pub enum LockError {
     Version(u32),
     #[error("it cannot be written as TOML")]
     Write(#[from] toml::ser::Error),
+    #[error("what a shard may do cannot be written as JSON, so no approval can be bound to it")]
+    Digest(#[source] serde_json::Error),
 }
 
 impl Default for Lock {
@@ -161,17 +163,15 @@ impl Lock {
 pub fn token<'a>(
     lock: &Lock,
     reviewed: impl IntoIterator<Item = (&'a ShardName, &'a Authority, &'a [Finding])>,
-) -> String {
-    let mut all: Vec<_> = reviewed
-        .into_iter()
-        .map(|(shard, now, findings)| {
-            let approved = lock.approved(shard).map(|(authority, _)| authority.digest(shard));
-            (shard, now.digest(shard), approved, findings)
-        })
-        .collect();
+) -> Result<String, LockError> {
+    let mut all = Vec::new();
+    for (shard, now, findings) in reviewed {
+        let approved = lock.approved(shard).map(|(authority, _)| authority.digest(shard)).transpose()?;
+        all.push((shard, now.digest(shard)?, approved, findings));
+    }
     all.sort_by(|a, b| a.0.cmp(b.0));
-    let digest = authority::digest_of(&all);
-    digest.trim_start_matches("sha256:").chars().take(12).collect()
+    let digest = authority::digest_of(&all)?;
+    Ok(digest.trim_start_matches("sha256:").chars().take(12).collect())
 }
 
 /// Of the lock's text, for the ledger.

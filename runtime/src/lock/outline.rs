@@ -33,8 +33,21 @@ fn walk(schema: &Value, place: &str, depth: usize, lines: &mut Vec<String>) {
         keywords.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = keywords.get("properties").and_then(Value::as_object);
     let mut rest: Map<String, Value> = keywords.clone();
-    for below in ["type", "description", "properties", "items", "$defs", "required"] {
-        rest.remove(below);
+    // What has another form than these have stays, and is shown as it is.
+    for (below, is_shown_elsewhere) in [
+        ("type", true),
+        ("description", true),
+        ("items", true),
+        ("properties", properties.is_some()),
+        ("$defs", keywords.get("$defs").is_none_or(Value::is_object)),
+        (
+            "required",
+            keywords.get("required").and_then(Value::as_array).is_none_or(|all| all.iter().all(Value::is_string)),
+        ),
+    ] {
+        if is_shown_elsewhere {
+            rest.remove(below);
+        }
     }
     // Names that are required and nowhere described.
     let unknown: Vec<_> =

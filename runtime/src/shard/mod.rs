@@ -36,7 +36,7 @@ pub use offer::TooMuch;
 
 use crate::audit::{self, Subject};
 use crate::egress::{Caller, Door, Limits, Rights};
-use crate::lock::{self, Authority};
+use crate::lock::{self, Authority, LockError};
 use crate::manifest::{FileError, Manifest, file};
 use crate::names::{ShardName, ToolName};
 use crate::policy::{Artifacts, Directories, Grants, Peers};
@@ -77,6 +77,8 @@ pub enum LoadError {
     Import(#[from] BadImports),
     #[error("component does not fit the contract nexus:shard@0.1")]
     Link(#[source] wasmtime::Error),
+    #[error("what the shard may do cannot be compared with an approval")]
+    Authority(#[source] LockError),
     #[error("tools cannot be listed")]
     List(#[source] Failure),
     #[error(transparent)]
@@ -327,7 +329,7 @@ impl Shard {
             prompts: &prompts,
             documents: &documents,
         };
-        let authority = Authority::of(&manifest, &read);
+        let authority = Authority::of(&manifest, &read).map_err(LoadError::Authority)?;
         Ok(Self { rights, manifest, digest, authority, imports, tools, prompts, documents, origin, ready })
     }
 

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::*;
-use crate::outbound::{GuestRequest, Outbound};
-use crate::policy::{EgressGrant, Grants, KeepPath, PathTemplate};
+use crate::outbound::{DirectorySearch, GuestNode, GuestRequest, GuestSearch, Outbound, Scope};
+use crate::policy::{Directories, EgressGrant, Grants, KeepPath, PathTemplate};
 
 const HOSTS: [&str; 4] = ["a.example.com", "b.example.com", "*.example.com", "a.example.com:8443"];
 const PATHS: [&str; 10] = ["/", "/u", "/u/", "/u/{id}", "/u/{id}/", "/u/me", "/u/{id}/x", "/{a}/{b}", "/u/**", "/**"];
@@ -173,7 +173,7 @@ fn no_finding_means_that_nothing_more_is_allowed_and_nothing_more_is_seen() {
                 return Ok(());
             }
             quiet.set(quiet.get() + 1);
-            let (before, after) = (Grants::new(old.grants()), Grants::new(new.grants()));
+            let (before, after) = (Grants::new(old.grants().unwrap()), Grants::new(new.grants().unwrap()));
             // All of them for a few pairs, a part for each other: another part each time.
             let step = if quiet.get().is_multiple_of(40) { 1 } else { 23 };
             for (tool, request) in all.iter().skip(quiet.get() as usize % step).step_by(step) {
@@ -232,4 +232,147 @@ fn inclusion_and_overlap_of_path_templates_are_what_their_paths_say() {
             assert_eq!(one.overlaps(other), overlaps, "{one} meets {other}");
         }
     }
+}
+
+const BASES: [&str; 4] = ["DC=corp", "OU=Users,DC=corp", "OU=Sales,OU=Users,DC=corp", "OU=Groups,DC=corp"];
+const SCOPES: [&str; 3] = ["base", "one-level", "subtree"];
+const ATTRIBUTES: [&str; 3] = ["cn", "mail", "title"];
+const ACCOUNTS: [&str; 2] = ["reader", "admin"];
+
+fn directory() -> impl Strategy<Value = Directory> {
+    let tools = vec![ToolName::parse("desk_a").unwrap(), ToolName::parse("desk_b").unwrap()];
+    (
+        prop::sample::subsequence(strings(&BASES), 1..=2),
+        subset(strings(&SCOPES), 1),
+        subset(strings(&ATTRIBUTES), 1),
+        subset(strings(&["cn", "mail"]), 1),
+        prop::sample::select(ACCOUNTS.to_vec()),
+        prop::option::of(subset(tools, 1)),
+        prop::bool::weighted(0.3),
+        prop::sample::select(vec![10u32, 100, 1000]),
+    )
+        .prop_map(|(bases, scopes, attributes, filter_attributes, account, tools, private, entries)| Directory {
+            name: crate::names::DirectoryName::parse("ad").unwrap(),
+            host: "dc1.example.com".to_owned(),
+            port: 636,
+            tls: "ldaps".to_owned(),
+            bases,
+            scopes,
+            attributes,
+            filter_attributes,
+            rules: BTreeSet::new(),
+            credential: crate::names::CredentialName::parse(account).unwrap(),
+            tools: tools.map(|tools| tools.into_iter().collect()),
+            private,
+            entries,
+            concurrency: None,
+            rate: None,
+        })
+}
+
+#[derive(Debug, Clone)]
+enum DirectoryChange {
+    Drop(usize),
+    Add(Box<Directory>),
+    Swap(usize, usize),
+    Base(usize, &'static str),
+    Account(usize, &'static str),
+    Entries(usize, u32),
+    Fewer(usize),
+}
+
+fn directory_change() -> impl Strategy<Value = DirectoryChange> {
+    prop_oneof![
+        (0..3usize).prop_map(DirectoryChange::Drop),
+        directory().prop_map(|grant| DirectoryChange::Add(Box::new(grant))),
+        (0..3usize, 0..3usize).prop_map(|(a, b)| DirectoryChange::Swap(a, b)),
+        (0..3usize, prop::sample::select(BASES.to_vec())).prop_map(|(n, base)| DirectoryChange::Base(n, base)),
+        (0..3usize, prop::sample::select(ACCOUNTS.to_vec())).prop_map(|(n, name)| DirectoryChange::Account(n, name)),
+        (0..3usize, prop::sample::select(vec![10u32, 1000])).prop_map(|(n, most)| DirectoryChange::Entries(n, most)),
+        (0..3usize).prop_map(DirectoryChange::Fewer),
+    ]
+}
+
+fn changed_directories(old: &[Directory], changes: &[DirectoryChange]) -> Vec<Directory> {
+    let mut new = old.to_vec();
+    for change in changes {
+        let all = new.len();
+        match change {
+            DirectoryChange::Add(grant) => new.push((**grant).clone()),
+            DirectoryChange::Drop(n) if *n < all => drop(new.remove(*n)),
+            DirectoryChange::Swap(a, b) if *a < all && *b < all => new.swap(*a, *b),
+            DirectoryChange::Base(n, base) if *n < all => new[*n].bases = vec![(*base).to_owned()],
+            DirectoryChange::Account(n, name) if *n < all => {
+                new[*n].credential = crate::names::CredentialName::parse(name).unwrap();
+            }
+            DirectoryChange::Entries(n, most) if *n < all => new[*n].entries = *most,
+            DirectoryChange::Fewer(n) if *n < all => new[*n].attributes.truncate(1),
+            DirectoryChange::Drop(_) | DirectoryChange::Swap(..) | DirectoryChange::Base(..) => {}
+            DirectoryChange::Account(..) | DirectoryChange::Entries(..) | DirectoryChange::Fewer(_) => {}
+        }
+    }
+    new
+}
+
+fn searches() -> Vec<(ToolName, GuestSearch)> {
+    let mut all = Vec::new();
+    for base in BASES.iter().chain(&["CN=a,OU=Sales,OU=Users,DC=corp", "OU=Other,DC=corp", "DC=net"]) {
+        for scope in [Scope::Base, Scope::OneLevel, Scope::Subtree] {
+            for attribute in ATTRIBUTES {
+                for filter in ["cn", "mail"] {
+                    for tool in ["desk_a", "desk_b", "desk_c"] {
+                        let search = GuestSearch {
+                            server: "ad".to_owned(),
+                            base: (*base).to_owned(),
+                            scope,
+                            filter: vec![GuestNode::Present(filter.to_owned())],
+                            attributes: vec![attribute.to_owned()],
+                            page_size: 10,
+                        };
+                        all.push((ToolName::parse(tool).unwrap(), search));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The account of a search is a part of what it may see, and so is how much of it comes back.
+#[test]
+fn no_finding_means_that_no_search_is_allowed_more_or_made_by_another_account() {
+    let all = searches();
+    let (quiet, checked) = (Cell::new(0u32), Cell::new(0u64));
+    let pairs = (prop::collection::vec(directory(), 1..4), prop::collection::vec(directory_change(), 0..3));
+    let base = Around::new().authority(MANIFEST);
+    let permits = |grants: &Directories, tool: &ToolName, search: &GuestSearch| {
+        let search = DirectorySearch::parse(search.clone()).unwrap();
+        grants.permit(Some(tool), search).ok().map(|permit| permit.grant().clone())
+    };
+    runner(1500)
+        .run(&pairs, |(directory, changes)| {
+            let old = Authority { directory, ..base.clone() };
+            let new = Authority { directory: changed_directories(&old.directory, &changes), ..base.clone() };
+            if !compare(&shard(), Some(&old), &new).is_empty() {
+                return Ok(());
+            }
+            quiet.set(quiet.get() + 1);
+            let (before, after) =
+                (Directories::new(old.directories().unwrap()), Directories::new(new.directories().unwrap()));
+            // Another part each time.
+            for (tool, search) in all.iter().skip(quiet.get() as usize % 7).step_by(7) {
+                checked.set(checked.get() + 1);
+                let Some(now) = permits(&after, tool, search) else { continue };
+                let was = permits(&before, tool, search);
+                prop_assert!(was.is_some(), "{} for {tool}", search.base);
+                let was = was.unwrap();
+                prop_assert_eq!(&now.credential, &was.credential, "{} for {} by another account", search.base, tool);
+                prop_assert!(now.entries <= was.entries && (was.private || !now.private), "{} for {tool}", search.base);
+            }
+            Ok(())
+        })
+        .unwrap();
+    let (quiet, checked) = (quiet.get(), checked.get());
+    assert!(quiet > 200, "{quiet} pairs without findings");
+    assert!(checked > 10_000, "{checked} searches");
 }
