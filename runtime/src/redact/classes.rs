@@ -296,6 +296,33 @@ mod tests {
     }
 
     #[test]
+    fn every_entry_of_the_lists_is_found_in_every_spelling() {
+        let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+        let mut n_rules = 0;
+        for (class, rules) in [(Class::Health, HEALTH), (Class::Pay, PAY), (Class::Person, PERSON)] {
+            for rule in rules {
+                n_rules += 1;
+                let capitals: String = rule.iter().map(|word| capital(word)).collect();
+                let camel = rule[0].to_owned() + &rule[1..].iter().map(|word| capital(word)).collect::<String>();
+                for name in
+                    [rule.join("_"), rule.join("-"), rule.join(" "), rule.join("_").to_uppercase(), capitals, camel]
+                {
+                    assert_eq!(Class::of_name(&name), Some(class), "{name}");
+                    assert_eq!(Class::of_name(&format!("their_{name}")), Some(class), "their_{name}");
+                    assert_eq!(Class::of_name(&format!("{name}_2")), Some(class), "{name}_2");
+                    // The last word decides.
+                    assert_eq!(Class::of_name(&format!("{name}_kind")), None, "{name}_kind");
+                }
+                assert_eq!(Class::of_name(&format!("{}s", rule.join("_"))), Some(class), "{rule:?}");
+            }
+        }
+        assert!(n_rules > 100, "{n_rules}");
+        // None of several words is hidden by a shorter one of another class.
+        let all: Vec<_> = PERSON.iter().chain(PAY).chain(HEALTH).collect();
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len(), "an entry stands twice");
+    }
+
+    #[test]
     fn a_schema_goes_before_the_name_and_reaches_below() {
         let schema = json!({
             "type": "object",

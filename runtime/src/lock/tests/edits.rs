@@ -314,3 +314,30 @@ fn removing_the_grant_that_bounded_a_search_is_a_finding() {
     assert_eq!(judged(&both.replacen("entries = 100\n", "entries = 1000\n", 1)), [Code::MoreEntries; 2]);
     assert_eq!(judged(MANIFEST), []);
 }
+
+/// Which of two directories is used is a matter of their order, and with it the account that searches.
+#[test]
+fn directories_of_two_accounts_that_change_places_are_a_finding() {
+    let one = MANIFEST.split("[[directory]]").nth(1).unwrap().split("[peers]").next().unwrap();
+    let other = format!("\n[[directory]]{}", one.replace("credential = \"ad\"", "credential = \"admin\""));
+    let more =
+        "\n[credential.admin]\nkind = \"bind\"\nusername = \"secret:ADMIN\"\npassword = \"secret:ADMIN_PASSWORD\"\n";
+    let both = format!("{MANIFEST}{more}{other}");
+    let mut lock = Lock::default();
+    lock.approve(shard(), Around::new().authority(&both), approval());
+    let judged = |manifest: &str| {
+        let now = Around::new().authority(manifest);
+        lock.judge(&shard(), &now, &Signers::default()).iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(&both), []);
+    let swapped = both
+        .replace("credential = \"ad\"", "credential = \"-\"")
+        .replace("credential = \"admin\"", "credential = \"ad\"")
+        .replace("credential = \"-\"", "credential = \"admin\"");
+    assert_eq!(judged(&swapped), [Code::CredentialReach; 2]);
+    // Without the one, its searches are the other's.
+    assert_eq!(
+        judged(&format!("{}{more}{other}", MANIFEST.replace(&format!("[[directory]]{one}"), ""))),
+        [Code::CredentialReach]
+    );
+}

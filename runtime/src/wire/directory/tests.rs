@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::names::{CredentialName, DirectoryName, SettingName};
 use crate::outbound::{Attribute, DirectorySearch, Dn, DnsName, GuestNode, GuestSearch, Host};
+use crate::policy::address::Forbidden;
 use crate::policy::{Directories, DirectoryGrant, LdapServer, Pace, Tls};
 use crate::secrets::{CredentialKind, SecretRef, SecretValue, Text, Vault};
 use crate::wire::{Network, NetworkOptions};
@@ -42,6 +43,7 @@ pub(in crate::wire) struct Asked {
     pub(in crate::wire) page_size: u32,
     pub(in crate::wire) entries: u32,
     pub(in crate::wire) tls: Tls,
+    pub(in crate::wire) private: bool,
     pub(in crate::wire) reply_bytes: usize,
     pub(in crate::wire) patience: Duration,
 }
@@ -56,6 +58,7 @@ impl Default for Asked {
             page_size: 1000,
             entries: 50_000,
             tls: Tls::Ldaps,
+            private: false,
             reply_bytes: 8 << 20,
             patience: Duration::from_secs(60),
         }
@@ -96,7 +99,7 @@ impl Asked {
             rules: RULES.map(str::to_owned).into(),
             credential: CredentialName::parse("bind").unwrap(),
             tools: None,
-            private: false,
+            private: self.private,
             entries: self.entries,
             pace: Pace::default(),
         };
@@ -331,6 +334,24 @@ async fn a_certificate_that_does_not_convince_ends_it() {
             let error = client.first(&Asked { tls, ..Asked::default() }).await.err().unwrap();
             assert!(matches!(error, WireError::Untrusted(_)), "{wrong:?} {tls:?}: {error:?}");
         }
+    }
+}
+
+/// What both halves open is told by `a_private_address_takes_the_manifest_and_the_operator`, without a connection.
+#[tokio::test]
+async fn a_directory_at_a_private_address_takes_the_manifest_and_the_operator() {
+    for (manifest, operator) in [(false, false), (true, false), (false, true)] {
+        let network = Network::new(NetworkOptions {
+            resolve: [(DnsName::parse(HOST).unwrap(), "10.0.0.1:636".parse().unwrap())].into(),
+            allow_private: operator,
+            ..NetworkOptions::default()
+        })
+        .unwrap();
+        let asked = Asked { private: manifest, ..Asked::default() };
+        let mut search = network.search(asked.sealed(&vault(READER, PASSWORD), 636));
+        let error = search.next(&asked.budget()).await.err().unwrap();
+        let is_private = matches!(&error, WireError::ForbiddenAddress(found) if found.why == Some(Forbidden::Private));
+        assert!(is_private, "{manifest} {operator}: {error:?}");
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::outbound::{DnsName, Host, Scheme};
-use crate::policy::address::Reach;
+use crate::policy::address::{Forbidden, Reach};
 use crate::secrets::tests::Asked;
 use crate::wire::{RawReply, Request};
 
@@ -98,6 +98,32 @@ async fn a_forbidden_address_is_not_dialled_although_a_server_is_there() {
         );
     }
     assert_eq!(server.connections(), 0);
+}
+
+/// Nothing is dialled here: where both halves open private ranges, the reach says so and no request is made.
+#[tokio::test]
+async fn a_private_address_takes_the_manifest_and_the_operator() {
+    let pinned = |allow_private| NetworkOptions {
+        resolve: [(DnsName::parse(NAME).unwrap(), "10.0.0.1:443".parse().unwrap())].into(),
+        allow_private,
+        ..NetworkOptions::default()
+    };
+    let host = Host::parse("intranet.example.com").unwrap();
+    for operator in [false, true] {
+        let dialer = dial::Dialer::new(pinned(operator)).unwrap();
+        for manifest in [false, true] {
+            let reach = dialer.reach(&host, Reach { private: manifest, loopback: false });
+            assert_eq!(reach, Reach { private: manifest && operator, loopback: false }, "{manifest} {operator}");
+        }
+    }
+    for (manifest, operator) in [(false, false), (true, false), (false, true)] {
+        let network = Network::new(pinned(operator)).unwrap();
+        let error = send(&network, &Asked { private: manifest, ..Asked::default() }).await.err().unwrap();
+        assert!(
+            matches!(&error, WireError::ForbiddenAddress(found) if found.why == Some(Forbidden::Private)),
+            "{manifest} {operator}: {error:?}"
+        );
+    }
 }
 
 #[test]
@@ -182,6 +208,22 @@ async fn what_is_no_whole_reply_is_an_error() {
         let error = server.send(&Asked::default()).await.err().unwrap();
         let found = format!("{error:?}");
         assert!(found.starts_with(&format!("BadReply({expected}")), "{said:?}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_has_at_most_a_hundred_fields_and_64_kib() {
+    let fields = |n: usize| (1..n).map(|n| format!("x-{n}: 1\r\n")).collect::<String>();
+    let long = |bytes: usize| format!("x-long: {}\r\n", "a".repeat(bytes));
+    for (fields, is_read) in [(fields(100), true), (fields(101), false), (long(60_000), true), (long(66_000), false)] {
+        let said = format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{fields}\r\nok");
+        let server = Server::good(move |_| Act::reply(&said)).await;
+        match server.send(&Asked::default()).await {
+            Ok(reply) => assert!(is_read && reply.body() == "ok", "{} fields", reply.headers().len()),
+            Err(error) => {
+                assert!(!is_read && matches!(error, WireError::BadReply(BadReply::Head(_))), "{error:?}");
+            }
+        }
     }
 }
 
