@@ -279,6 +279,11 @@ fn only_this_machine_by_its_own_name_and_no_web_page_may_ask() {
         (format!("Host: evil.example:{port}\r\n"), 403),
         (format!("Host: localhost.evil.example:{port}\r\n"), 403),
         (format!("Host: 127.0.0.1.evil.example:{port}\r\n"), 403),
+        // A name that a proxy may read otherwise than we do.
+        (format!("Host: x@127.0.0.1:{port}\r\n"), 400),
+        (format!("Host: evil.example@localhost:{port}\r\n"), 400),
+        (format!("Host: 127.0.0.1:{port}\r\nHost: evil.example\r\n"), 400),
+        (format!("Host: [127.0.0.1]:{port}\r\n"), 400),
         (format!("Host: 127.0.0.1:{port}\r\nOrigin: https://app.example.com\r\n"), 200),
         (format!("Host: 127.0.0.1:{port}\r\nOrigin: https://evil.example\r\n"), 403),
         (format!("Host: 127.0.0.1:{port}\r\nOrigin: http://app.example.com\r\n"), 403),

@@ -40,6 +40,7 @@ use super::body::{self, BodyFault, OnePiece, Whole};
 use super::connections::{Admitted, Connection, Connections, Crowding, Watched};
 use super::frame::{self, Frame as Message};
 use super::gate;
+use super::hosts::has_one_host;
 use super::limits::{ClientAddress, ClientLimits};
 use super::sessions::{CLIENT, SessionFault, Sessions};
 use crate::call::Current;
@@ -324,6 +325,9 @@ impl Site {
                 let mut answer = text(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
                 answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
                 answer
+            }
+            ("/mcp", _) if !has_one_host(request.uri(), request.headers()) => {
+                text(StatusCode::BAD_REQUEST, "the Host header must be one host, with or without a port\n")
             }
             ("/mcp", _) => CLIENT.scope(client, self.pass(request, &connection, &passage)).await,
             _ => text(StatusCode::NOT_FOUND, ""),

@@ -7,6 +7,7 @@ mod connections;
 mod documents;
 pub mod frame;
 mod gate;
+mod hosts;
 mod http;
 mod limits;
 mod rounds;
