@@ -126,6 +126,48 @@ fn the_reader_of_uses_sees_every_form() {
     assert_eq!(used(code), BTreeSet::from(["a", "b", "c", "d", "e", "h"]));
 }
 
+/// Where a value is put in the place of what could not be read or made. In a room that a promise rests on, each needs a
+/// reason why nothing is opened by it.
+const DEFAULTS: [&str; 5] = ["unwrap_or_default()", ".ok()", "Result::ok", "let _ =", "unwrap_or_else(|_|"];
+/// The sum of the list. It may only become smaller.
+const MOST_DEFAULTS: usize = 75;
+
+#[test]
+fn nothing_is_defaulted_that_a_promise_rests_on() {
+    const ROOMS: [&str; 7] = ["outbound", "policy", "secrets", "wire", "redact", "manifest", "lock"];
+    let list = read("tests/spec/defaults.txt");
+    let lines = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let listed: BTreeMap<&str, usize> = lines
+        .map(|line| {
+            let (file, rest) = line.split_once(' ').unwrap();
+            let (count, reason) =
+                rest.split_once(' ').unwrap_or_else(|| panic!("{line}: a file, a number and a reason"));
+            assert!(reason.len() > 20 && !reason.contains("  "), "{line}");
+            (file, count.parse().unwrap())
+        })
+        .collect();
+    assert_eq!(listed.values().sum::<usize>(), MOST_DEFAULTS);
+    let mut files_seen = BTreeSet::new();
+    for (name, path) in files("runtime/src") {
+        // What serves the mock world decides nothing about the real one.
+        let Some(_) = room(&name).filter(|room| ROOMS.contains(room) && !name.contains("/wire/mock")) else { continue };
+        if ["properties.rs", "forms.rs"].iter().any(|test| name.ends_with(test)) {
+            continue;
+        }
+        let code = code(&path);
+        let found: usize = DEFAULTS.iter().map(|default| code.matches(default).count()).sum();
+        let allowed = listed.get(name.as_str()).copied().unwrap_or_default();
+        assert!(
+            found <= allowed,
+            "{name} has {found} of {DEFAULTS:?}, and tests/spec/defaults.txt gives reasons for {allowed}"
+        );
+        files_seen.insert(name);
+    }
+    for file in listed.keys() {
+        assert!(files_seen.contains(*file), "{file} is listed in tests/spec/defaults.txt and is none of these rooms");
+    }
+}
+
 #[test]
 fn one_room_per_foreign_language() {
     // Sockets and names: `wire` for what leaves, `mcp` and `cli` for what listens.

@@ -89,9 +89,8 @@ fn clean_headers(eyes: &Eyes, headers: &HeaderMap, redactions: &mut Redactions) 
     let named: Vec<String> = headers
         .get_all(header::CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())
         .collect();
     let mut clean = Vec::with_capacity(headers.len());
     for (name, value) in headers {

@@ -65,7 +65,8 @@ pub(super) fn login(status: StatusCode, body: &[u8], wall: SystemTime) -> Result
     if status != StatusCode::OK {
         return Err(SealError::Refused { status, error: None });
     }
-    let text = std::str::from_utf8(body).unwrap_or_default().trim_matches(['\r', '\n']);
+    let text = std::str::from_utf8(body).map_err(|_| SealError::BadToken(BadToken::NotJwt))?;
+    let text = text.trim_matches(['\r', '\n']);
     let claims = claims(text).ok_or(SealError::BadToken(BadToken::NotJwt))?;
     let life = life(&claims, wall).ok_or(SealError::BadToken(BadToken::Expiry))?;
     let token = SecretValue::new(text.to_owned()).map_err(|_| SealError::BadToken(BadToken::Value))?;
@@ -89,7 +90,8 @@ fn life(claims: &Map<String, Value>, wall: SystemTime) -> Option<Duration> {
     let Some(end) = claims.get("exp") else { return Some(UNSAID_LIFE) };
     let start = match claims.get("iat") {
         Some(start) => start.as_f64()?,
-        None => wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+        // A clock before 1970 knows no life.
+        None => wall.duration_since(UNIX_EPOCH).ok()?.as_secs_f64(),
     };
     let life = end.as_f64()? - start;
     (life > 0.0).then(|| Duration::from_secs_f64(life.min(MAX_LIFE.as_secs_f64())))
