@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures};
 
 use super::threads::Threads;
 use crate::egress::{Limits, MemoryAccount};
@@ -79,9 +79,18 @@ fn config() -> Config {
     // Guests speak WASI 0.2: without component-model concurrency a store is cheaper to make and to enter.
     config.concurrency_support(false);
     config.wasm_memory64(false);
+    config.wasm_features(NOT_BUILT, false);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     config
 }
+
+/// The engine is built without garbage collection and without threads. It takes function types with subtypes all the same unless it
+/// is told not to, and ends the process where a call has to compare two of them (GHSA-rc4p-x33f-vpr2).
+const NOT_BUILT: WasmFeatures = WasmFeatures::GC
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
+    .union(WasmFeatures::THREADS)
+    .union(WasmFeatures::SHARED_EVERYTHING_THREADS);
 
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
@@ -119,4 +128,38 @@ fn tick(engine: wasmtime::EngineWeak) -> wasmtime::Result<()> {
     });
     // Without ticks a looping guest would never end: better not to start at all.
     started.map(drop).map_err(|error| wasmtime::Error::new(error).context("no thread to interrupt guests"))
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::component::Component;
+
+    use super::*;
+
+    /// A component with one core module, which has these sections.
+    fn component(sections: &[u8]) -> Vec<u8> {
+        let module = [b"\0asm\x01\0\0\0", sections].concat();
+        let length = u8::try_from(module.len()).unwrap();
+        [b"\0asm\x0d\0\x01\0", &[1, length][..], &module].concat()
+    }
+
+    #[test]
+    fn what_the_engine_is_not_built_for_is_refused_before_it_is_compiled() {
+        let engine = wasmtime::Engine::new(&config()).unwrap();
+        for (what, sections, is_accepted) in [
+            ("a function type", &b"\x01\x04\x01\x60\0\0"[..], true),
+            ("a function type that may have subtypes", b"\x01\x06\x01\x50\0\x60\0\0", false),
+            ("a function type that says it has none", b"\x01\x06\x01\x4f\0\x60\0\0", true),
+            ("a structure", b"\x01\x03\x01\x5f\0", false),
+            ("an array", b"\x01\x04\x01\x5e\x7f\0", false),
+            ("a group of types", b"\x01\x06\x01\x4e\x01\x60\0\0", false),
+            ("a reference to a function of one type", b"\x01\x07\x01\x60\x01\x64\x70\0", false),
+            ("a memory", b"\x05\x04\x01\x01\x01\x01", true),
+            ("a memory of several threads", b"\x05\x04\x01\x03\x01\x01", false),
+            ("a memory of 64 bits", b"\x05\x04\x01\x05\x01\x01", false),
+        ] {
+            let read = Component::new(&engine, component(sections));
+            assert_eq!(read.is_ok(), is_accepted, "{what}: {:?}", read.err());
+        }
+    }
 }
