@@ -156,6 +156,8 @@ mod tests {
             ("a reference to a function of one type", b"\x01\x07\x01\x60\x01\x64\x70\0", false),
             ("a memory", b"\x05\x04\x01\x01\x01\x01", true),
             ("a memory of several threads", b"\x05\x04\x01\x03\x01\x01", false),
+            ("an instruction", b"\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x05\x01\x03\0\x01\x0b", true),
+            ("an atomic instruction", b"\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x07\x01\x05\0\xfe\x03\0\x0b", false),
             ("a memory of 64 bits", b"\x05\x04\x01\x05\x01\x01", false),
         ] {
             let read = Component::new(&engine, component(sections));
