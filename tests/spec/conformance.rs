@@ -11,7 +11,7 @@ use crate::support::upstream::nobody;
 use crate::support::{Nexus, Ran, repo};
 
 /// What `./bootstrap test` installs. Without it there is nothing to see here, and that is a failure.
-fn tool(path: &str) -> PathBuf {
+pub fn tool(path: &str) -> PathBuf {
     let file = repo().join("target/tools").join(path);
     assert!(file.exists(), "{} is not there: run `./bootstrap test`, which installs it", file.display());
     file

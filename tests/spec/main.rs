@@ -46,4 +46,5 @@ mod schema;
 mod schemas;
 mod secrets;
 mod structure;
+mod supply;
 mod tools;
