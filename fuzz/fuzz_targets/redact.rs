@@ -6,8 +6,8 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use nexus::redact::Scrubber;
-use nexus::secrets::SecretValue;
+use nexus_fuzz::redact::Scrubber;
+use nexus_fuzz::secrets::SecretValue;
 
 const HELD: [&str; 3] = ["Kestrel-Harbor-9271", "p\u{e4}ss/w+rd\"<&>'1", "0123456789abcdef0123"];
 

@@ -7,6 +7,8 @@
 //! Does not know: who asked, what was granted, what a value means.
 
 mod code;
+#[doc(hidden)]
+pub mod fuzzing;
 mod links;
 mod message;
 mod range;
