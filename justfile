@@ -57,7 +57,7 @@ audit-verify *args: build
 build:
     cargo build --release --locked --package nexus
 
-# Builds the test guests in Rust, C, Go, JavaScript and Python into target/guests.
+# Builds the test guests in Rust, C, Go, JavaScript and Python, and those by hand, into target/guests.
 build-guests:
     scripts/build-shards --guests
     scripts/build-guests
@@ -71,6 +71,10 @@ test *args: build-guests
         echo "cargo test --workspace --locked $*" >&2; \
         cargo test --workspace --locked "$@"; \
     fi
+
+# Attacks a Nexus with hostile components and upstreams, and writes docs/security-tests.md.
+security-tests: build-guests
+    NEXUS_SECURITY_TESTS=write cargo test --package nexus --test spec --locked -- corpus:: upstreams::
 
 # Runs the tests that need a real domain controller: Samba's, as root.
 test-samba: build-shards

@@ -8,10 +8,12 @@
 pub mod approval;
 pub mod component;
 pub mod mcp;
+pub mod raw;
 pub mod record;
 pub mod samba;
 pub mod slapd;
 pub mod spellings;
+pub mod table;
 pub mod upstream;
 
 use std::collections::BTreeMap;

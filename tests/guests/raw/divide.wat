@@ -1,0 +1,4 @@
+;; Divides by nothing.
+;; [attempt
+(func $attempt (result i32) (i32.div_u (i32.const 1) (i32.const 0)))
+;; ]

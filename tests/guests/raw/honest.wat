@@ -1,0 +1,1 @@
+;; Tries nothing: the control of all that stay out.

@@ -1,0 +1,4 @@
+;; Has 16 memories.
+;; [more
+;; times 15 (memory 1)
+;; ]

@@ -1,0 +1,4 @@
+;; Wants 4 GiB from the start.
+;; [memory
+(memory (export "memory") 65536)
+;; ]

@@ -1,0 +1,5 @@
+;; Dies in being started.
+;; [more
+(func $start (unreachable))
+(start $start)
+;; ]
