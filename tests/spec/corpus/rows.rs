@@ -68,6 +68,7 @@ pub(super) const MEMORY: &[Row] = &[
     out("raw-memories", "has 16 memories", "memories of a module", "", HONEST),
 ];
 
+const ROOMY: &[(&str, &str)] = &[("memory = \"16MiB\"", "memory = \"256MiB\""), ("cpu = \"1s\"", "cpu = \"30s\"")];
 const IMPORTS: &str = "imports are read from the binary";
 const NO_ARTIFACTS: &[(&str, &str)] =
     &[("[artifacts]\nmedia-types = [\"text/plain\"]\nbytes = \"1KiB\"\ncount = 4\n", "")];
@@ -95,6 +96,11 @@ pub(super) const LOADING: &[Row] = &[
     out("list-no-json", "has a schema that is no JSON", "schemas are read at load", "input-schema", HONEST_LIST),
     out("list-no-schema", "has JSON that is no schema", "schemas are read at load", "", HONEST_LIST),
     out("list-remote", "has a schema that lies elsewhere", "local references alone", "", ("list-tree", "served")),
+    out("list-sleep", "waits an hour instead of listing", DEADLINE, "tools cannot be listed", HONEST_LIST),
+    out("list-many", "lists 200,000 tools", "tools of a shard", "", HONEST_LIST).with(ROOMY),
+    out("list-long", "has a description of 4 MiB", "text of a tool", "", HONEST_LIST),
+    out("list-circle", "has a schema that leads to itself", "work of a schema", "", ("list-tree", "served")),
+    out("list-fan", "has a schema of 2 kB that is 16 million", "work of a schema", "", ("list-tree", "served")),
     out("list-holding", "fills 200 bodies while it lists", MEMORY_LIMIT, "tools cannot be listed", HONEST_LIST),
     listed(
         "list-asking",
@@ -157,6 +163,17 @@ const SCHEMA: &str = "the tool's `output-schema`";
 
 pub(super) const RESULTS: &[Row] = &[
     fails("say-much", "returns 2 MB", OUTPUT_BYTES, 2_000_000, TOO_LARGE, (3, "xxx")),
+    fails("say-notes", "returns 200,000 notes without a letter", OUTPUT_BYTES, 200_000, TOO_LARGE, (3, "said")),
+    fails("say-blocks", "returns 100,000 blocks without a letter", OUTPUT_BYTES, 100_000, TOO_LARGE, (3, "said")),
+    fails("say-media-type", "returns a media type of 2 MB", OUTPUT_BYTES, 2_000_000, TOO_LARGE, (3, "said")),
+    fails("say-error", "fails with a text of 4 MB", OUTPUT_BYTES, 4_000_000, ERROR, (0, "no error")),
+    fails("say-wide", "returns 300,000 empty lists side by side", "nodes of JSON", 300_000, TOO_LARGE, (10, "wide")),
+    fails("raw-notes", "returns a million notes without a letter", OUTPUT_BYTES, 1, TOO_LARGE, ANSWERS),
+    fails("ask-many", "asks 20,000 questions", OUTPUT_BYTES, 20_000, TOO_LARGE, (1, "asked")),
+    fails("ask-state", "asks with a state of 4 MB", OUTPUT_BYTES, 4_000_000, TOO_LARGE, (0, "no question")),
+    fails("prompt-long", "fills in a prompt of 4 MiB", OUTPUT_BYTES, 1, TOO_LARGE, (0, "honest")).asked_by(Ask::Prompt),
+    fails("document-long", "reads a document of 4 MiB", OUTPUT_BYTES, 1, TOO_LARGE, (0, "honest"))
+        .asked_by(Ask::Document),
     fails("say-no-json", "returns data that is never closed", IS_JSON, 1, INTERNAL, FITS),
     fails("say-more-json", "returns two values", IS_JSON, 1, INTERNAL, FITS),
     fails("say-surrogate", "returns half a character", IS_JSON, 1, INTERNAL, FITS),
@@ -172,6 +189,8 @@ pub(super) const RESULTS: &[Row] = &[
     out("document-host", "offers a document in the host's name", "the host's own URIs", "nexus:", HONEST_LIST),
 ];
 
+/// The code stays, its text is cut; or the whole is too large.
+const ERROR: &[&str] = &["internal", "output-too-large"];
 const DEEP: &[&str] = &["internal", "output-misfit", "output-too-large"];
 const NUMBER: &[&str] = &["internal", "output-misfit"];
 

@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use crate::Answer;
 use crate::exports::nexus::shard::prompts::{Argument, Message, Prompt, PromptError, Role};
 use crate::exports::nexus::shard::resources::{Body, Document};
 use crate::exports::nexus::shard::tools::{InputRequired, Outcome, Question};
+use crate::{Answer, told};
 
 const SCHEMA: &str = "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"}}}";
 
@@ -20,6 +20,19 @@ fn asked(questions: Vec<Question>, state: String) -> Answer {
 /// A question whose schema is no JSON; with 0 an honest one.
 pub(crate) fn schema_that_is_none(n: u64) -> Answer {
     asked(vec![question("name", if n == 0 { SCHEMA } else { "{" })], "state".to_owned())
+}
+
+/// `n` questions at once.
+pub(crate) fn many_questions(n: u64) -> Answer {
+    asked((0..n).map(|n| question(&format!("q{n}"), SCHEMA)).collect(), String::new())
+}
+
+/// A state of `n` bytes, which the client would have to carry.
+pub(crate) fn long_state(n: u64) -> Answer {
+    if n == 0 {
+        return told("no question");
+    }
+    asked(vec![question("name", SCHEMA)], "s".repeat(usize::try_from(n).unwrap_or(usize::MAX)))
 }
 
 pub(crate) fn prompts(prefix: &str, escape: &str) -> Vec<Prompt> {
@@ -38,6 +51,7 @@ pub(crate) fn prompts(prefix: &str, escape: &str) -> Vec<Prompt> {
 /// Misbehaves when `n` is given, whatever it is.
 pub(crate) fn prompt(escape: &str, misbehaves: bool) -> Result<Vec<Message>, PromptError> {
     let text = match escape {
+        "prompt-long" if misbehaves => "p".repeat(4 << 20),
         "prompt-loop" if misbehaves => endless(),
         _ => "honest".to_owned(),
     };
@@ -64,6 +78,7 @@ pub(crate) fn documents(prefix: &str, escape: &str) -> Vec<Document> {
 
 pub(crate) fn document(escape: &str, uri: &str) -> Option<Body> {
     let text = match escape {
+        "document-long" if uri.ends_with("hostile") => "d".repeat(4 << 20),
         "document-loop" if uri.ends_with("hostile") => endless(),
         _ => "honest".to_owned(),
     };

@@ -61,7 +61,12 @@ const ESCAPES: &[(&str, Escape)] = &[
     ("memory-recursion", memory::recurse),
     ("memory-random", memory::ask_for_random_bytes),
     ("say-much", say::much),
+    ("say-notes", say::many_empty_notes),
+    ("say-blocks", say::many_empty_blocks),
+    ("say-media-type", say::long_media_type),
+    ("say-error", say::long_error),
     ("say-deep", say::deep),
+    ("say-wide", say::wide),
     ("say-no-json", say::no_json),
     ("say-more-json", say::two_values),
     ("say-surrogate", say::lone_surrogate),
@@ -156,21 +161,28 @@ const ESCAPES: &[(&str, Escape)] = &[
     ("keep-many", keep::many),
     ("keep-over", keep::overwrite),
     ("ask-schema", ask::schema_that_is_none),
+    ("ask-many", ask::many_questions),
+    ("ask-state", ask::long_state),
 ];
 
 /// What `list-tools` may try.
 const LISTS: &[(&str, fn(&str) -> Vec<Tool>)] = &[
     ("list-loop", list::looping),
+    ("list-sleep", list::sleeping),
     ("list-trap", list::trapping),
     ("list-eat", list::eating),
+    ("list-many", list::many),
     ("list-some", list::some),
     ("list-none", list::none),
+    ("list-long", list::long),
     ("list-twice", list::twice),
     ("list-others", list::others),
     ("list-name", list::bad_name),
     ("list-no-json", list::no_json),
     ("list-no-schema", list::no_schema),
     ("list-remote", list::remote),
+    ("list-circle", list::circle),
+    ("list-fan", list::fan),
     ("list-tree", list::tree),
     ("list-changing", list::changing),
     ("list-asking", list::asking),
@@ -178,7 +190,8 @@ const LISTS: &[(&str, fn(&str) -> Vec<Tool>)] = &[
 ];
 
 /// What a prompt or a document may try.
-const DOCUMENTS: &[&str] = &["prompt-loop", "prompt-prefix", "document-host", "document-loop"];
+const DOCUMENTS: &[&str] =
+    &["prompt-loop", "prompt-long", "prompt-prefix", "document-host", "document-loop", "document-long"];
 
 /// The prefix of this component's tools, and what it tries.
 fn marker() -> (&'static str, &'static str) {

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::random::random::get_random_u64;
 
 use crate::exports::nexus::shard::tools::{Annotations, Category, Tool};
@@ -40,6 +41,12 @@ pub(crate) fn looping(_: &str) -> Vec<Tool> {
     }
 }
 
+/// Waits in the host for an hour.
+pub(crate) fn sleeping(prefix: &str) -> Vec<Tool> {
+    subscribe_duration(3_600_000_000_000).block();
+    vec![go(prefix)]
+}
+
 /// Dies.
 #[expect(clippy::panic, reason = "this is what it is for")]
 pub(crate) fn trapping(_: &str) -> Vec<Tool> {
@@ -62,6 +69,11 @@ fn several(prefix: &str, n: u32) -> Vec<Tool> {
     std::iter::once(go(prefix)).chain(others).collect()
 }
 
+/// 200,000 tools.
+pub(crate) fn many(prefix: &str) -> Vec<Tool> {
+    several(prefix, 200_000)
+}
+
 /// As many tools as an honest shard may have: the twin of the one before.
 pub(crate) fn some(prefix: &str) -> Vec<Tool> {
     several(prefix, 60)
@@ -70,6 +82,11 @@ pub(crate) fn some(prefix: &str) -> Vec<Tool> {
 /// No tool.
 pub(crate) fn none(_: &str) -> Vec<Tool> {
     Vec::new()
+}
+
+/// A description of 4 MiB.
+pub(crate) fn long(prefix: &str) -> Vec<Tool> {
+    vec![Tool { description: "Reads a line.\n".repeat(300_000), ..go(prefix) }]
 }
 
 /// One name twice.
@@ -100,6 +117,27 @@ pub(crate) fn no_schema(prefix: &str) -> Vec<Tool> {
 /// A schema that lies elsewhere.
 pub(crate) fn remote(prefix: &str) -> Vec<Tool> {
     with_schema(prefix, "{\"type\":\"object\",\"properties\":{\"n\":{\"$ref\":\"https://evil.test/schema.json\"}}}")
+}
+
+/// A schema that leads back to itself without taking anything in.
+pub(crate) fn circle(prefix: &str) -> Vec<Tool> {
+    with_schema(
+        prefix,
+        "{\"type\":\"object\",\"properties\":{\"n\":{\"$ref\":\"#/$defs/a\"}},\
+         \"$defs\":{\"a\":{\"allOf\":[{\"$ref\":\"#/$defs/b\"}]},\"b\":{\"allOf\":[{\"$ref\":\"#/$defs/a\"}]}}}",
+    )
+}
+
+/// A schema of 2 kB that is 2 to the power of 24 schemas when its references are followed.
+pub(crate) fn fan(prefix: &str) -> Vec<Tool> {
+    let step =
+        |n: u32| format!("\"d{n}\":{{\"allOf\":[{{\"$ref\":\"#/$defs/d{0}\"}},{{\"$ref\":\"#/$defs/d{0}\"}}]}}", n + 1);
+    let steps: Vec<_> = (0..24).map(step).collect();
+    let schema = format!(
+        "{{\"type\":\"object\",\"properties\":{{\"n\":{{\"$ref\":\"#/$defs/d0\"}}}},\"$defs\":{{{},\"d24\":{{\"type\":\"integer\"}}}}}}",
+        steps.join(",")
+    );
+    with_schema(prefix, &schema)
 }
 
 /// A schema of a tree, which leads back to itself one level further down: that is honest.

@@ -1,5 +1,6 @@
 //! Results that are too much, or not what they should be.
 
+use crate::exports::nexus::shard::tools::{Content, Media, Outcome, Output, ToolError};
 use crate::{Answer, data, told};
 
 fn text_of(n: u64) -> String {
@@ -11,10 +12,41 @@ pub(crate) fn much(n: u64) -> Answer {
     told(&text_of(n))
 }
 
+fn output(content: Vec<Content>, notes: Vec<String>) -> Answer {
+    let data = Some("{\"told\":\"said\"}".to_owned());
+    Ok(Outcome::Done(Output { data, content, complete: true, notes }))
+}
+
+/// `n` notes without a letter.
+pub(crate) fn many_empty_notes(n: u64) -> Answer {
+    output(Vec::new(), (0..n).map(|_| String::new()).collect())
+}
+
+/// `n` blocks without a letter.
+pub(crate) fn many_empty_blocks(n: u64) -> Answer {
+    output((0..n).map(|_| Content::Text(String::new())).collect(), Vec::new())
+}
+
+/// An image of one byte whose media type has `n`.
+pub(crate) fn long_media_type(n: u64) -> Answer {
+    output(vec![Content::Image(Media { data: vec![0], media_type: format!("image/{}", text_of(n)) })], Vec::new())
+}
+
+/// An error whose text has `n` bytes.
+pub(crate) fn long_error(n: u64) -> Answer {
+    if n == 0 { told("no error") } else { Err(ToolError::Internal(text_of(n))) }
+}
+
 /// `n` lists, one in the other.
 pub(crate) fn deep(n: u64) -> Answer {
     let n = usize::try_from(n).unwrap_or(usize::MAX);
     data(format!("{{\"told\":\"deep\",\"list\":{}{}}}", "[".repeat(n), "]".repeat(n)))
+}
+
+/// `n` empty lists, side by side: as a tree many times the text.
+pub(crate) fn wide(n: u64) -> Answer {
+    let n = usize::try_from(n).unwrap_or(usize::MAX);
+    data(format!("{{\"told\":\"wide\",\"list\":[[]{}]}}", ",[]".repeat(n)))
 }
 
 /// `malformed` where `n` is not 0.
