@@ -135,7 +135,8 @@ impl Round {
         let tool = begun.elapsed();
         let accounts = output.data.as_ref().and_then(|data| data["accounts"].as_array()).unwrap();
         assert!(output.complete && accounts.len() == PEOPLE, "{} accounts; {:?}", accounts.len(), output.notes);
-        let (asked_by_tool, result, memory) = (Cost::of(&caller), output.bytes, caller.memory.peak());
+        let (asked_by_tool, result, memory) =
+            (Cost::of(&caller), output.written.as_ref().map_or(0, String::len), caller.memory.peak());
         Self { one_entry, ldapsearch, door: alone, tool, asked, asked_by_tool, ldif, result, memory }
     }
 }

@@ -81,7 +81,7 @@ async fn list(workers: usize) {
         let (_line, caller) = support::caller(&shard, &door, "workday_list_workers").await;
         let output = support::call(&shard, &door, &caller, &json!({ "limit": MOST, "offset": listed })).await;
         memory = memory.max(caller.memory.peak());
-        bytes += output.bytes;
+        bytes += output.written.as_ref().map_or(0, String::len);
         listed += output.data.as_ref().and_then(|data| data["workers"].as_array()).unwrap().len();
         calls += 1;
     }

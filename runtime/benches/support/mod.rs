@@ -141,7 +141,7 @@ pub async fn call(shard: &Shard, door: &Arc<Door>, caller: &Arc<Caller>, argumen
     let tool = caller.tool.clone().unwrap();
     match shard.call(door, caller, &tool, arguments.to_string(), context).await.unwrap().unwrap() {
         Outcome::Done(output) => output,
-        Outcome::InputRequired(_) => unreachable!("the tool asks nothing"),
+        Outcome::InputRequired(_) | Outcome::Unusable(_) => unreachable!("the tool asks nothing and answers well"),
     }
 }
 

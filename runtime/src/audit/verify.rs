@@ -193,6 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "writes a ledger as somebody else might")]
     fn a_line_that_readers_cannot_read_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = folder.path().join("ledger.jsonl");

@@ -107,12 +107,13 @@ impl Lock {
         let Some((approved, approval)) = self.approved(&manifest.name) else { return Vec::new() };
         let build =
             Component { digest: approved.component.clone(), imports: &[], tools: &[], prompts: &[], documents: &[] };
+        let Ok(asked) = Authority::of(manifest, &build) else { return Vec::new() };
         let now = Authority {
             imports: approved.imports.clone(),
             tool: approved.tool.clone(),
             prompt: approved.prompt.clone(),
             document: approved.document.clone(),
-            ..Authority::of(manifest, &build)
+            ..asked
         };
         if !self.judge(&manifest.name, &now, signers).is_empty() {
             return Vec::new();

@@ -340,7 +340,7 @@ fn a_token_stands_for_what_was_approved_before_even_where_that_makes_no_finding(
         lock.approve(shard(), Around::new().authority(manifest), approval());
         let findings = lock.judge(&shard(), &now, &Signers::default());
         assert_eq!(findings, [], "{manifest}");
-        token(&lock, [(&shard(), &now, findings.as_slice())])
+        token(&lock, [(&shard(), &now, findings.as_slice())]).unwrap()
     };
     let same = approving(MANIFEST);
     assert_eq!(approving(MANIFEST), same);

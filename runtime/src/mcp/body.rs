@@ -81,8 +81,10 @@ fn patience(time: Duration, n_bytes: usize) -> Duration {
 
 /// A body that comes in one piece when `reading` has ended, or not at all.
 pub(super) struct OnePiece<E> {
-    reading: Option<Pin<Box<dyn Future<Output = Result<Bytes, E>> + Send>>>,
+    reading: Option<Reading<E>>,
 }
+
+type Reading<E> = Pin<Box<dyn Future<Output = Result<Bytes, E>> + Send>>;
 
 impl<E> OnePiece<E> {
     pub(super) fn new(reading: impl Future<Output = Result<Bytes, E>> + Send + 'static) -> Self {

@@ -96,7 +96,12 @@ impl LoadError {
             Self::Read { .. } | Self::Ended | Self::Compile(CompileError::Process(_)) => true,
             // There was no room to run it.
             Self::List(failure) => matches!(failure, Failure::Crowded),
-            Self::Compile(_) | Self::Import(_) | Self::Link(_) | Self::Tool(_) | Self::Document(_) => false,
+            Self::Compile(_)
+            | Self::Import(_)
+            | Self::Link(_)
+            | Self::Tool(_)
+            | Self::Document(_)
+            | Self::Authority(_) => false,
         }
     }
 }
