@@ -6,6 +6,10 @@
 
 #[path = "../../runtime/src/names.rs"]
 pub mod names;
+#[path = "../../runtime/src/json.rs"]
+pub mod json;
+#[path = "../../runtime/src/schema/mod.rs"]
+pub mod schema;
 #[path = "../../runtime/src/tool.rs"]
 pub mod tool;
 
@@ -30,6 +34,12 @@ pub mod egress;
 
 #[path = "../../runtime/src/manifest/mod.rs"]
 pub mod manifest;
+
+/// Of the room that knows the protocol: what looks at a message before the protocol's own library does.
+#[path = "../../runtime/src/mcp"]
+pub mod mcp {
+    pub mod frame;
+}
 
 mod evidence;
 pub use evidence::{signer, tree_path, tree_root};

@@ -383,7 +383,7 @@ fn who_says_no_for_ever_is_asked_three_times() {
             "retry-date",
             "is busy until 2999",
             RETRY,
-            many("Retry-After: Sun, 06 Nov 2999 08:49:37 GMT\r\n"),
+            many("Retry-After: Wed, 06 Nov 2999 08:49:37 GMT\r\n"),
             "429",
             1,
         ),

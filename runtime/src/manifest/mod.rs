@@ -113,7 +113,9 @@ impl Manifest {
 }
 
 fn text(file: &Path) -> Result<String, FileError> {
-    let (folder, name) = (file.parent().unwrap_or(Path::new("")), file.file_name().unwrap_or_default());
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+        return Err(FileError::Irregular("a folder"));
+    };
     let bytes = file::read(folder, Path::new(name), MAX_BYTES)?;
     String::from_utf8(bytes).map_err(|error| FileError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
 }

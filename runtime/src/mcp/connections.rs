@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::{ClientAddress, ClientLimits};
@@ -113,13 +114,20 @@ impl Connection {
 pub(super) struct Connections {
     limits: ClientLimits,
     table: Mutex<Table>,
+    /// One that was closed has gone.
+    gone: Notify,
 }
+
+/// Connections that were closed and have not gone yet: each holds its descriptor as long.
+const MOST_LEAVING: usize = 8;
 
 #[derive(Default)]
 struct Table {
     next: u64,
     open: BTreeMap<u64, Arc<Connection>>,
     of: HashMap<ClientAddress, usize>,
+    /// Closed, and their tasks do not know it yet.
+    leaving: usize,
     /// Since somebody asked.
     told: Crowding,
 }
@@ -141,7 +149,12 @@ pub(super) struct Admitted {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.connections.table().remove(self.number);
+        let mut table = self.connections.table();
+        if table.remove(self.number).is_none() {
+            table.leaving = table.leaving.saturating_sub(1);
+            drop(table);
+            self.connections.gone.notify_one();
+        }
     }
 }
 
@@ -172,6 +185,7 @@ impl Table {
 
     fn close(&mut self, number: u64) {
         if let Some(connection) = self.remove(number) {
+            self.leaving += 1;
             connection.close.cancel();
         }
     }
@@ -179,7 +193,15 @@ impl Table {
 
 impl Connections {
     pub(super) fn new(limits: ClientLimits) -> Arc<Self> {
-        Arc::new(Self { limits, table: Mutex::default() })
+        Arc::new(Self { limits, table: Mutex::default(), gone: Notify::new() })
+    }
+
+    /// Waits while many that were closed are still on their way out: accepting faster than they go takes descriptors that
+    /// are kept for others.
+    pub(super) async fn caught_up(&self) {
+        while self.table().leaving > MOST_LEAVING {
+            self.gone.notified().await;
+        }
     }
 
     /// A place for a connection from this client, if need be that of another. None if none can be spared.

@@ -13,7 +13,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rmcp::model::RequestId;
+use serde::{Deserialize, Serialize};
 
 pub const MAX_BYTES: usize = 4 << 20;
 /// As deep as redaction looks into JSON.
@@ -27,11 +27,19 @@ const MAX_NUMBER: usize = 400;
 /// Characters of a path in an answer.
 const MAX_PATH: usize = 200;
 
+/// What a request is known by (JSON-RPC 2.0).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MessageId {
+    Number(i64),
+    Text(String),
+}
+
 /// What a frame says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frame {
     /// Absent for notifications.
-    pub id: Option<RequestId>,
+    pub id: Option<MessageId>,
     /// Absent for answers.
     pub method: Option<String>,
     /// `params.name`: the tool of a call.
@@ -147,7 +155,7 @@ impl Seen<'_> {
             _ => None,
         };
         let id = match &self.id {
-            Some(Kind::Text(text)) if text.len() <= MAX_ID => Some(RequestId::String(text.as_ref().into())),
+            Some(Kind::Text(text)) if text.len() <= MAX_ID => Some(MessageId::Text(text.to_string())),
             Some(Kind::Number(number)) => serde_json::from_str(number).ok(),
             _ => None,
         };
@@ -556,16 +564,16 @@ mod tests {
     fn what_the_protocol_has_passes_and_says_whose_it_is() {
         let frame =
             passes(&call(r#"{"limit":5,"ids":[1,2],"none":null,"on":true,"text":"\u00e9 \ud83d\ude00 \\ \/"}"#));
-        let number = Some(RequestId::Number(7));
+        let number = Some(MessageId::Number(7));
         assert_eq!(frame, Frame { id: number, method: Some("tools/call".into()), name: Some("a_tool".into()) });
         assert_eq!(passes(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).id, None);
         let answer = passes(" {\"id\" : \"a\\u0062\" , \"result\" : { } , \"jsonrpc\" : \"2\\u002e0\" }\r\n");
-        assert_eq!((answer.id, answer.method), (Some(RequestId::String("ab".into())), None));
+        assert_eq!((answer.id, answer.method), (Some(MessageId::Text("ab".into())), None));
         passes(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}"#);
         passes(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":null}}"#);
         passes(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}"#);
         passes(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
-        assert_eq!(passes(r#"{"jsonrpc":"2.0","id":1.0,"method":"ping"}"#).id, Some(RequestId::Number(1)));
+        assert_eq!(passes(r#"{"jsonrpc":"2.0","id":1.0,"method":"ping"}"#).id, Some(MessageId::Number(1)));
         // A name further in is somebody else's.
         let frame = passes(r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":{"name":"n"}},"name":"m"}"#);
         assert_eq!(frame.name, None);

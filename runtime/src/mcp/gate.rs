@@ -3,7 +3,7 @@
 use rmcp::model::{ErrorCode, RequestId};
 use serde_json::{Value, json};
 
-use super::frame::{FrameFault, RefusedFrame};
+use super::frame::{FrameFault, MessageId, RefusedFrame};
 use crate::call::{Host, Principal};
 
 /// For what the host has no room for now. The codes from -32000 on are the server's own.
@@ -13,8 +13,9 @@ pub(super) const BUSY: ErrorCode = ErrorCode(-32000);
 pub(super) async fn refuse(host: &Host, refused: &RefusedFrame, principal: Principal) -> Value {
     let RefusedFrame { fault, frame } = refused;
     // A key that stands twice may be the id.
-    let id =
-        if matches!(fault, FrameFault::DuplicateKey(path) if !path.contains('.')) { None } else { frame.id.as_ref() };
+    let is_doubtful = matches!(fault, FrameFault::DuplicateKey(path) if !path.contains('.'));
+    let id = frame.id.clone().filter(|_| !is_doubtful).map(request_id);
+    let id = id.as_ref();
     if !frame.is_tool_call() {
         return error(id, fault.code(), &fault.to_string(), None);
     }
@@ -27,6 +28,14 @@ pub(super) async fn refuse(host: &Host, refused: &RefusedFrame, principal: Princ
             error(id, fault.code(), &fault.to_string(), Some(data))
         }
         Err(unrecorded) => error(id, ErrorCode::INTERNAL_ERROR.0, &unrecorded.to_string(), None),
+    }
+}
+
+/// As the protocol's library has it.
+pub(super) fn request_id(id: MessageId) -> RequestId {
+    match id {
+        MessageId::Number(number) => RequestId::Number(number),
+        MessageId::Text(text) => RequestId::String(text.into()),
     }
 }
 

@@ -126,7 +126,7 @@ async fn accept(
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            accepted = async { connections.caught_up().await; listener.accept().await } => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -406,6 +406,7 @@ impl Site {
         client: ClientAddress,
     ) -> Result<OwnedSemaphorePermit, Box<Answer>> {
         let Message { id, method, .. } = message;
+        let id = &id.clone().map(gate::request_id);
         let of_session = match (session, id, method.as_deref()) {
             (None, _, Some("initialize")) => self.sessions.has_room(client),
             (Some(session), Some(id), Some(_)) => self.sessions.may_begin(&session, id),

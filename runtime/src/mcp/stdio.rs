@@ -134,6 +134,7 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
                 return None;
             }
         };
+        let id = id.map(gate::request_id);
         let message: RxJsonRpcMessage<RoleServer> = match serde_json::from_slice(line) {
             Ok(message) => message,
             // A notification that nobody knows is not answered.

@@ -113,7 +113,7 @@ fn every_part_of_a_request_must_be_granted() {
 #[test]
 fn a_grant_is_known_by_what_it_allows_and_not_by_its_order_or_pace() {
     let grant = "[[egress]]\nhost = \"a.test\"\nmethods = [\"GET\", \"POST\"]\npaths = [\"/a\", \"/b\"]\n\
-        query = [\"x\", \"y\"]\ncredential = \"c\"\ntools = [\"x_a\"]\ndocuments = [\"A\"]\nkeep = [\"/a\", \"/b\"]\n";
+        query = [\"x\", \"y\"]\ncredential = \"c\"\ntools = [\"x_a\"]\ndocuments = [\"queries/sites.graphql\"]\nkeep = [\"/a\", \"/b\"]\n";
     let key = |text: &str| read(text)[0].key();
     let first = key(grant);
     for (from, to) in [
@@ -141,8 +141,8 @@ fn a_grant_is_known_by_what_it_allows_and_not_by_its_order_or_pace() {
         ("credential = \"c\"\n", ""),
         ("[\"x_a\"]", "[]"),
         ("tools = [\"x_a\"]\n", ""),
-        ("[\"A\"]", "[]"),
-        ("documents = [\"A\"]\n", ""),
+        ("[\"queries/sites.graphql\"]", "[\"queries/assets.graphql\"]"),
+        ("documents = [\"queries/sites.graphql\"]\n", ""),
         ("keep = [\"/a\", \"/b\"]", "keep = [\"/a\"]"),
         ("keep = [\"/a\", \"/b\"]\n", ""),
     ] {

@@ -143,7 +143,7 @@ fn address(name: &str, value: &Value, depth: usize) -> Option<&'static str> {
     match name {
         "$recursiveAnchor" if value.is_boolean() => Some("it is of an older draft"),
         _ if !value.is_string() => None,
-        "$anchor" | "$dynamicAnchor" | "$dynamicRef" | "$recursiveRef" => {
+        "$dynamicAnchor" | "$dynamicRef" | "$recursiveRef" => {
             Some("refer to places by pointer: \"$ref\": \"#/$defs/…\"")
         }
         "$id" | "$schema" if depth > 0 => Some("a schema within a schema has no address or draft of its own"),

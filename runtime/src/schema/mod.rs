@@ -14,7 +14,8 @@
 //! | what references lead to | [`MAX_LED_TO`] | it is compiled for each spelling of each |
 //! | schemas that apply to one value in one place | [`MAX_HERE`], [`MAX_HERE_DEPTH`] | `allOf` of `allOf`, `$ref` to `$ref`: they multiply |
 //! | `$ref` | `#` and `#/…` within the same schema | a schema is whole: nothing is fetched, nothing is looked up |
-//! | `$dynamicRef`, `$recursiveRef`, `$anchor`, `$dynamicAnchor`, `$id` below the top | refused | a place has one name, its pointer |
+//! | `$dynamicRef`, `$recursiveRef`, `$dynamicAnchor`, `$id` below the top | refused | a place has one name, its pointer |
+//! | `$anchor` | says nothing: no `$ref` may use it | schemas that others publish have some |
 //! | `format: regex`, `dependencies`, `additionalItems` | refused | the first compiles values, the others are of older drafts |
 //!
 //! A schema that comes back to itself is allowed where each round consumes a step of the value (a tree whose children are

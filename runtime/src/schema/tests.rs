@@ -156,7 +156,6 @@ fn a_reference_leads_to_a_place_of_the_same_schema() {
 #[test]
 fn what_gives_a_place_another_name_or_draft_is_refused_wherever_it_stands() {
     for (name, value) in [
-        ("$anchor", json!("a")),
         ("$dynamicAnchor", json!("a")),
         ("$dynamicRef", json!("#a")),
         ("$recursiveRef", json!("#")),
@@ -179,6 +178,13 @@ fn what_gives_a_place_another_name_or_draft_is_refused_wherever_it_stands() {
         let top = json!({ (name): value, "type": "object" });
         assert_eq!(judge(&top).judge(&json!({}), "it"), Verdict::Fits, "{name}");
     }
+    // An anchor that nothing may refer to is a word and no more.
+    let anchored = json!({
+        "items": { "$ref": "#/$defs/a" },
+        "$defs": { "a": { "$anchor": "a", "type": "string" } },
+    });
+    assert_eq!(judge(&anchored).judge(&json!(["x"]), "it"), Verdict::Fits);
+    assert!(matches!(judge(&anchored).judge(&json!([1]), "it"), Verdict::Misfit(_)));
     // Properties of these names are properties.
     let named = json!({ "properties": { "$id": { "type": "string" }, "$anchor": {}, "$schema": true } });
     assert_eq!(judge(&named).judge(&json!({ "$id": "x" }), "it"), Verdict::Fits);

@@ -609,7 +609,7 @@ async fn live(vault: &Vault, now: Instant) -> Vec<&'static str> {
 async fn with_tokens(now: Instant) -> Vault {
     let vault = vault_of(credentials(), |_| {});
     for credential in FETCHED {
-        renew(&vault, credential, "first", 3600, now).await;
+        renew(&vault, credential, "first-token", 3600, now).await;
     }
     vault
 }

@@ -259,7 +259,7 @@ pub(super) const HOLDING: &[Row] = &[
     fails("hold-field-bytes", "puts 500 KiB into one list of fields", "a limit on fields", 500, FULL, HELD),
     told("hold-responses", "keeps the replies to 50 requests unread", "`limits.egress-calls`", 50, "refused", HELD),
     fails("hold-unfinished", "never ends a request's body", DEADLINE, 1, &["deadline"], (0, "answered")).with(SHORT),
-    fails("hold-subscribed", "waits for 500 things that never come", DEADLINE, 500, &["deadline"], (0, "came"))
+    fails("hold-subscribed", "waits for 50 things that never come", DEADLINE, 50, &["deadline"], (0, "came"))
         .with(SHORT),
 ];
 
