@@ -108,7 +108,12 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(frame.name.is_some());
             }
             if let Some(id) = value.get("id").filter(|id| !id.is_null()) {
-                assert_eq!(serde_json::to_value(&frame.id).ok().as_ref(), Some(id));
+                // `1.0` is 1, and a number that is none of these is the protocol's library's to refuse.
+                match frame.id.as_ref().map(|id| serde_json::to_value(id).expect("an id is JSON")) {
+                    Some(Value::Number(number)) => assert_eq!(number.as_f64(), id.as_f64()),
+                    Some(told) => assert_eq!(told, *id),
+                    None => assert!(!id.is_i64() && id.as_str().is_none_or(|text| text.len() > 256)),
+                }
             }
             let text = std::str::from_utf8(bytes).expect("it was let through");
             for number in numbers(text).into_iter().filter(|number| !number.contains(['.', 'e', 'E'])) {

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::RwLock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -307,16 +308,18 @@ impl Host {
         if !output.complete && output.notes.is_empty() {
             return Err(Fault::OutputMisfit);
         }
-        let (mut output, mut redactions) = self.door.clean_output(output);
-        let Output { data, content, notes, .. } = &mut output;
-        let mut texts: Vec<&mut String> = notes.iter_mut().collect();
-        texts.extend(content.iter_mut().filter_map(Content::text_mut));
-        let mut nothing = Value::Null;
-        let data = data.as_mut().unwrap_or(&mut nothing);
         // A shard that asks another joins what clients need not see; what it makes of it is masked by its own tool's name.
         let policy = if is_peer { &ResultPolicy::default() } else { &self.results };
-        policy.mask(route.tool.name.as_str(), &route.told, data, texts, &mut redactions);
-        Ok(Good::Done(Done::new(output, redactions)))
+        Ok(apart(output.written.as_ref().map_or(0, String::len), || {
+            let (mut output, mut redactions) = self.door.clean_output(output);
+            let Output { data, content, notes, .. } = &mut output;
+            let mut texts: Vec<&mut String> = notes.iter_mut().collect();
+            texts.extend(content.iter_mut().filter_map(Content::text_mut));
+            let mut nothing = Value::Null;
+            let data = data.as_mut().unwrap_or(&mut nothing);
+            policy.mask(route.tool.name.as_str(), &route.told, data, texts, &mut redactions);
+            Good::Done(Done::new(output, redactions))
+        }))
     }
 
     async fn close(&self, tool: String, entry: Entry, result: Result<Good, Fault>, used: Used) -> Answer {
@@ -407,6 +410,14 @@ impl Host {
         let Used { crossings, memory } = used;
         Answer { tool, result, position, source: self.source(), as_of, dev: self.standing.dev, crossings, memory }
     }
+}
+
+/// Works on so many bytes of a result without keeping anybody else's task waiting behind it.
+fn apart<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    /// Some milliseconds' work.
+    const LIGHT: usize = 64 << 10;
+    let may_move = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if bytes > LIGHT && may_move { tokio::task::block_in_place(work) } else { work() }
 }
 
 /// The operator learns why, the client what to do.

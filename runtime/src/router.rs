@@ -167,12 +167,13 @@ impl LeftOut {
 
     /// A shard that is not ready yet.
     pub fn loading(name: String, manifest: PathBuf) -> Self {
-        Self { loading: true, ..Self::bad(name, manifest, "is still being loaded".to_owned()) }
+        Self { loading: true, may_pass: true, ..Self::bad(name, manifest, "is still being loaded".to_owned()) }
     }
 
     /// Whether it is the same shard that stays out, for whatever reason.
     pub fn is_of(&self, other: &Self) -> bool {
-        (&self.name, &self.manifest, self.disabled) == (&other.name, &other.manifest, other.disabled)
+        (&self.name, &self.manifest, self.disabled, self.loading)
+            == (&other.name, &other.manifest, other.disabled, other.loading)
     }
 
     fn of(shard: &Shard, reason: String) -> Self {

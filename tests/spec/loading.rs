@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -291,12 +292,18 @@ fn without_a_cache_everything_serves_and_is_compiled_at_each_start() {
     assert_eq!(nexus.call("c_count_users", json!({})).data()["count"], 5);
 }
 
-/// Starts a server beside whatever lies there, and sees that the guest in C answers.
+/// How soon a good shard answers after the program was started, on a busy machine. What lies beside it would take more.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Starts a server beside whatever lies there, and sees that the guest in C answers soon.
 #[track_caller]
 fn serve_soon(nexus: &Nexus) -> Serving {
+    let start = Instant::now();
     let server = nexus.serve();
     let count = server.client().call("c_count_users", json!({}));
+    let elapsed = start.elapsed();
     assert_eq!(count["structuredContent"]["count"], 5, "{count:#}");
+    assert!(elapsed < SOON, "answered after {elapsed:?}: {}", server.log());
     server
 }
 
@@ -371,7 +378,7 @@ fn what_nobody_approved_is_bounded_before_it_is_approved_and_holds_up_nobody() {
         ("a-linked-folder", "leads out of the folder of shards"),
         ("zeros", "larger than 65536 KiB"),
         ("long-manifest", "larger than 256 KiB"),
-        ("loops", "used up its CPU time"),
+        ("loops", "tools cannot be listed"),
         ("sleeps", "deadline passed"),
         ("grows", "more memory"),
         ("lists-much", "lists 200000 tools: expected at most 512"),
@@ -391,6 +398,51 @@ fn beside_javascript(nexus: Nexus) -> (Nexus, Serving) {
     (nexus, server)
 }
 
+/// The process that a server compiles in, and its folder below `/proc`.
+fn compiling(server: &Serving) -> std::path::PathBuf {
+    let mut found = None;
+    eventually("a process that compiles", || {
+        let children = format!("/proc/{}/task", server.pid());
+        let tasks = fs::read_dir(children).unwrap().flatten();
+        let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        let mut children = children.flat_map(|all| all.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let compiles = |pid: &String| {
+            let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            // Its limits are set before it asks to be behind everything else.
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let nice = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(16));
+            command.contains("compile-component") && nice == Some("10")
+        };
+        found = children.find(compiles).map(|pid| Path::new("/proc").join(pid));
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+#[test]
+fn a_component_is_compiled_in_a_process_with_limits_and_without_an_environment() {
+    let (_nexus, server) = beside_javascript(cached().env("ENTRA_CLIENT_SECRET", "Kestrel-Harbor-9271"));
+    let process = compiling(&server);
+    let limits = fs::read_to_string(process.join("limits")).unwrap();
+    let limit = |name: &str| {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].split_whitespace().next().unwrap().to_owned()
+    };
+    assert_eq!(limit("Max data size"), (2u64 << 30).to_string());
+    assert_eq!(limit("Max core file size"), "0");
+    assert_eq!(limit("Max file size"), "0");
+    assert!(limit("Max cpu time").parse::<u64>().is_ok_and(|seconds| seconds <= 480), "{limits}");
+    assert!(limit("Max open files").parse::<u64>().is_ok_and(|files| files <= 32), "{limits}");
+    let environment = fs::read_to_string(process.join("environ")).unwrap();
+    assert!(environment.starts_with("RAYON_NUM_THREADS=") && !environment.contains("ENTRA"), "{environment:?}");
+
+    // Whoever ends it, the host says so and goes on.
+    let pid = process.file_name().unwrap().to_str().unwrap();
+    assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
+    says(&server, "guest-javascript", "the process that compiles ended with signal: 9");
+    assert_eq!(server.client().call("c_count_users", json!({}))["structuredContent"]["count"], 5);
+}
+
 #[test]
 fn a_component_that_takes_too_long_or_too_much_to_compile_stays_out_and_says_so() {
     for (setting, most, reason) in [
@@ -402,4 +454,15 @@ fn a_component_that_takes_too_long_or_too_much_to_compile_stays_out_and_says_so(
         says(&server, "guest-javascript", reason);
         assert_eq!(server.client().call("c_count_users", json!({}))["structuredContent"]["count"], 5);
     }
+}
+
+#[test]
+fn what_was_approved_and_takes_long_to_compile_joins_when_it_is_ready() {
+    let nexus = cached().with_guest("javascript");
+    let server = nexus.serve();
+    assert_eq!(server.client().call("c_count_users", json!({}))["structuredContent"]["count"], 5);
+    eventually("the interpreter's tools", || tools(&server).iter().any(|tool| tool.starts_with("js_")));
+    let is_loaded = |line: &Value| line["code"] == "shard-loaded" && line["shard"] == "guest-javascript";
+    eventually("it is on record", || nexus.ledger().iter().any(is_loaded));
+    assert_eq!(server.stop().0, Some(0));
 }

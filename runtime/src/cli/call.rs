@@ -34,7 +34,7 @@ impl Call {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let arguments = self.arguments()?;
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
-        let Started { ground, host, .. } = start::host(settings, self.dev).await?;
+        let Started { ground, host, .. } = start::host(settings, self.dev, start::Wait::All).await?;
         let settings = ground.settings();
         let cancelled = CancellationToken::new();
         let on_signal = cancelled.clone();

@@ -71,7 +71,7 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
         }
     }
     // Loading everything also proves the ledger, the cache and the components.
-    match start::host(settings, false).await {
+    match start::host(settings, false, start::Wait::All).await {
         Ok(Started { ground, host, .. }) => {
             let settings = ground.settings();
             findings.push(finding("ledger", Ok(settings.ledger.display().to_string())));

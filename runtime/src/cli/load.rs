@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinSet};
@@ -104,6 +105,19 @@ impl Loading {
                 }
             }
         }
+    }
+
+    /// Waits for the approved ones, and for none of the others; no longer than `patience`.
+    pub(super) async fn approved(&mut self, patience: Duration) {
+        let all = async { while self.step().await.is_some() {} };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::warn!("approved shards are still being loaded: each joins when it is ready");
+        }
+    }
+
+    /// Whether nothing is left to load.
+    pub(super) fn is_over(&self) -> bool {
+        self.working.is_empty() && self.later.is_empty()
     }
 
     /// Whether what ended now was the last of its shard. None: nothing is worked on.

@@ -42,7 +42,7 @@ impl Serve {
         }
         // Before anything is loaded: from here on a hangup ends nothing.
         let hangups = signal(SignalKind::hangup()).map_err(|error| Exit::failed("signals", &error))?;
-        let started = start::host(settings, self.dev).await?;
+        let started = start::host(settings, self.dev, start::Wait::Approved).await?;
         let host = started.host.clone();
         let current = Arc::new(Current::new(host.clone()));
         let watch = Arc::new(Watch::start(started, current.clone())?);

@@ -24,7 +24,7 @@ pub(super) struct Shards {
 impl Shards {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(None)).map_err(|error| Exit::settings(&error))?;
-        let Started { ground: _ground, host, .. } = start::host(settings, false).await?;
+        let Started { ground: _ground, host, .. } = start::host(settings, false, start::Wait::All).await?;
         let text = if common.json { json_text(&host) } else { text(&host, self.tools) };
         start::stop(&host).await;
         print(text.trim_end()).map_err(|error| Exit::failed("output", &error))?;

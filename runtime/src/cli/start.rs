@@ -64,6 +64,17 @@ struct RefusedShard {
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Which shards a start waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    All,
+    /// Those that somebody approved as they lie there, and for them no longer than [`PATIENCE`]. The others are looked at
+    /// when it serves: what nobody approved holds nobody up.
+    Approved,
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What a look at the folders came to.
 pub(super) struct Reloaded {
     pub host: Arc<Host>,
@@ -82,7 +93,7 @@ pub(super) struct Started {
 }
 
 /// Opens the ledger, loads every shard that can be loaded and is approved, and writes the start into the ledger.
-pub(super) async fn host(settings: Settings, dev: bool) -> Result<Started, Exit> {
+pub(super) async fn host(settings: Settings, dev: bool, wait: Wait) -> Result<Started, Exit> {
     let ledger = ledger(&settings)?;
     let (persons, is_new_key) = persons::load_or_make(&settings)?;
     if is_new_key {
@@ -103,7 +114,7 @@ pub(super) async fn host(settings: Settings, dev: bool) -> Result<Started, Exit>
     }
     let approvals = Seen::now(&ground.settings);
     let approved = Approved::read(&ground.settings)?;
-    let Reloaded { host, amiss } = ground.serving(looked, &approved, &[], None).await;
+    let Reloaded { host, amiss } = ground.serving(looked, &approved, &[], None, wait).await;
     ground.record_start(&host).await.map_err(|error| Exit::ledger(&error))?;
     ground.adopt(&host);
     Ok(Started { ground, host, approvals, approved, amiss })
@@ -199,7 +210,7 @@ impl Ground {
         for secret in looked.manifests.iter().flat_map(|(_, vault)| vault.values()) {
             self.door.scrubber().add(&secret);
         }
-        let reloaded = self.serving(looked, approved, known, Some(before)).await;
+        let reloaded = self.serving(looked, approved, known, Some(before), Wait::All).await;
         let unrecorded = match reloaded.host.is_as(before) {
             true => None,
             false => self.record_shards(&reloaded.host).await.err().map(|error| Exit::ledger(&error)),
@@ -217,10 +228,17 @@ impl Ground {
         approved: &Approved,
         known: &[Arc<Shard>],
         before: Option<&Host>,
+        wait: Wait,
     ) -> Reloaded {
         let Unchanged { mut shards, mut left_out, looked, stamps } = self.unchanged(looked, known);
         let mut loading = Loading::begin(looked, approved, &self.loader, &self.door);
-        loading.all().await;
+        match wait {
+            Wait::All => loading.all().await,
+            // Without approvals nobody is an approved one.
+            Wait::Approved if self.dev => loading.all().await,
+            Wait::Approved => loading.approved(PATIENCE).await,
+        }
+        let is_over = loading.is_over();
         let not_loaded = loading.left_out();
         shards.extend(loading.shards().iter().cloned());
         let (mut serving, mut unapproved) = (Vec::new(), Vec::new());
@@ -248,7 +266,7 @@ impl Ground {
                 serving.push(shard.clone());
             }
         }
-        let amiss = serving.len() > as_they_lie || self.misses(approved, &serving, &left_out);
+        let amiss = !is_over || serving.len() > as_they_lie || self.misses(approved, &serving, &left_out);
         let router = Router::new(serving, left_out, self.rooms.clone());
         let host = Host::new(router, self.door.clone(), self.clock)
             .of_persons(Some(self.persons.clone()), self.settings.results.clone())

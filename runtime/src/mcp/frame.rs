@@ -148,6 +148,15 @@ struct Seen<'a> {
     arguments: Option<Kind<'a>>,
 }
 
+/// A whole number, also where it is written `1.0`.
+fn whole(number: &str) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    number.parse().ok().or_else(|| {
+        let float: f64 = number.parse().ok()?;
+        (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
+    })
+}
+
 impl Seen<'_> {
     fn frame(&self) -> Frame {
         let text = |kind: &Option<Kind<'_>>| match kind {
@@ -156,7 +165,7 @@ impl Seen<'_> {
         };
         let id = match &self.id {
             Some(Kind::Text(text)) if text.len() <= MAX_ID => Some(MessageId::Text(text.to_string())),
-            Some(Kind::Number(number)) => serde_json::from_str(number).ok(),
+            Some(Kind::Number(number)) => whole(number).map(MessageId::Number),
             _ => None,
         };
         Frame { id, method: text(&self.method), name: text(&self.name) }

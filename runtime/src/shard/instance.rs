@@ -350,3 +350,33 @@ fn failure(error: wasmtime::Error, caller: &Caller) -> Failure {
         _ => Failure::Trap(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::MemoryAccount;
+
+    #[test]
+    fn pages_of_memory_and_elements_of_tables_count_in_bytes() {
+        let account = MemoryAccount::new(100_000);
+        let mut memory = Memory(account.hold(0).unwrap());
+        assert!(memory.memory_growing(0, 65_536, None).unwrap());
+        assert!(memory.table_growing(0, 1_000, None).unwrap());
+        assert_eq!(account.used(), 65_536 + 8_000);
+        assert!(!memory.table_growing(1_000, 1_000 + 3_309, None).unwrap(), "26,472 bytes are eight too many");
+        assert!(memory.table_growing(1_000, 1_000 + 3_308, None).unwrap());
+        drop(memory);
+        assert_eq!((account.used(), account.peak()), (0, 100_000));
+    }
+
+    #[test]
+    fn time_is_that_of_the_thread_and_not_of_the_clock_on_the_wall() {
+        let meter = Meter::new(Duration::from_millis(20));
+        meter.begin();
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(meter.spent() < Duration::from_millis(20), "sleeping costs nothing: {:?}", meter.spent());
+        while meter.spent() <= Duration::from_millis(20) {}
+        meter.end();
+        assert!(Duration::from_nanos(meter.spent.load(Ordering::Relaxed)) > meter.budget);
+    }
+}
