@@ -7,6 +7,7 @@ mod fields;
 mod hostile;
 mod identity;
 mod mock;
+mod prompts;
 mod rules;
 mod scale;
 mod stale;

@@ -198,6 +198,8 @@ fn the_last_sign_in_is_the_later_of_two_and_null_is_never() {
         (json!("2026-06-02T12:00:00+02:00"), json!(early), json!(late)),
         (json!("0001-01-01T00:00:00Z"), json!(early), json!(early)),
         (json!("0001-01-01T00:00:00Z"), Value::Null, Value::Null),
+        (json!("0001-12-31T23:59:59Z"), Value::Null, Value::Null),
+        (json!("0002-01-01T00:00:00Z"), Value::Null, json!("0002-01-01T00:00:00Z")),
         (Value::Null, Value::Null, Value::Null),
     ] {
         let activity = json!({
@@ -352,6 +354,17 @@ fn nobody_two_people_and_a_failure_are_three_things() {
     let more = get("a@b", vec![none(), linked(&[user(1), user(2)], "users?$skiptoken=a"), page(&[user(3)])]);
     assert!(more.text().starts_with("more than 2 users"), "{more}");
     assert!(matches!(get("a@b", vec![none(), graph_error(500, "x")]), ToolError::Upstream(_)));
+    // 60 pages are read at most. A user on one of them is the only one if there is no page behind the last that was read.
+    let link = |n: usize| format!("users?$skiptoken={n}");
+    for first in [vec![], vec![user(1)]] {
+        let pages = (0..60).map(|n| linked(if n == 0 { &first } else { &[] }, &link(n)));
+        let endless = get("$a@b", pages.collect());
+        assert!(matches!(endless, ToolError::Upstream(_)), "{endless:?}");
+        assert!(endless.text().contains("did not come to an end"), "{endless}");
+    }
+    let pages = (0..59).map(|n| linked(&[], &link(n))).chain([page(&[user(1)])]);
+    let seen = call(&Fake::replies(pages), "entra_get_user", json!({ "user_id_or_upn": "$a@b" })).unwrap();
+    assert_eq!(seen.data["display_name"], "Alice Johnson");
     assert!(matches!(get("a@b", vec![graph_error(403, "x")]), ToolError::Refused(_)));
 }
 
@@ -399,6 +412,18 @@ fn members_are_counted_and_a_permission_gap_is_told() {
 }
 
 #[test]
+fn members_that_were_not_read_to_the_end_are_one_gap_and_not_two() {
+    let next = |n: usize| format!("{GRAPH}groups/{ID}/members?$count=true&$skiptoken={n}");
+    let pages = (0..60).map(|n| {
+        let body = json!({ "@odata.count": 5, "value": [member("user", json!("Alice"))], "@odata.nextLink": next(n) });
+        reply(200, &body.to_string())
+    });
+    let seen = call(&Fake::replies(pages), "entra_get_group_members", json!({ "group_id": ID })).unwrap();
+    assert!(!seen.complete);
+    assert_eq!(seen.notes, ["there may be more members: reading stopped after 60 pages with 60 members"]);
+}
+
+#[test]
 fn members_are_asked_for_in_advanced_mode_on_every_page() {
     let path = format!("groups/{ID}/members");
     let fake = Fake::replies([
@@ -432,8 +457,10 @@ fn only_those_at_risk_are_risky() {
         ),
         "{url}"
     );
-    let error = call(&Fake::replies([page(&[row("dismissed")])]), "entra_get_risky_users", json!({})).unwrap_err();
-    assert!(matches!(error, ToolError::Upstream(_)));
+    for others in [vec![row("dismissed")], vec![row("atRisk"), row("dismissed")], vec![row("none"), row("atRisk")]] {
+        let error = call(&Fake::replies([page(&others)]), "entra_get_risky_users", json!({})).unwrap_err();
+        assert!(matches!(error, ToolError::Upstream(_)));
+    }
 }
 
 #[test]

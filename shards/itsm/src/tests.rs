@@ -206,9 +206,13 @@ fn an_account_in_use_elsewhere_is_tried_once_more_and_then_named() {
         assert!(error.text().contains("in use from elsewhere"), "{tool}: {error}");
         assert_eq!(twice.sent().len(), 2, "{tool}");
 
-        let other = fake([refused(500, 92)]);
-        call(&other, tool, arguments).unwrap_err();
-        assert_eq!(other.sent().len(), 1, "{tool}");
+        // The same number in a reply that is no refusal says nothing.
+        for not_in_use in [refused(500, 92), refused(200, 9093)] {
+            let other = fake([not_in_use]);
+            let error = call(&other, tool, arguments.clone()).unwrap_err();
+            assert!(!error.text().contains("in use"), "{tool}: {error}");
+            assert_eq!(other.sent().len(), 1, "{tool}");
+        }
     }
 }
 
@@ -342,6 +346,17 @@ fn a_number_is_a_prefix_and_digits_or_nothing_is_sent() {
             let error = call(&fake, tool, json!({ key: text })).unwrap_err();
             assert!(matches!(error, ToolError::InvalidArguments(_)), "{text}: {error:?}");
             assert!(fake.sent().is_empty(), "{text}");
+        }
+        for digits in ["123456", "123456789012345"] {
+            let number = format!("{prefix}{digits}");
+            let (row, field) = if prefix == "INC" {
+                (incident(1234), "Incident Number")
+            } else {
+                (problem(), "Problem Investigation ID")
+            };
+            let seen =
+                call(&fake([entries(&[with(row, field, json!(number))])]), tool, json!({ key: number })).unwrap();
+            assert_eq!(seen.data[key], number.as_str());
         }
         let wrong = if prefix == "INC" { "PBI0000091" } else { "INC0001234" };
         let fake = fake([entries(&[])]);
@@ -536,6 +551,13 @@ fn a_server_that_reads_the_time_in_another_way_is_not_believed() {
             let error = ask(since).unwrap_err();
             assert!(matches!(&error, ToolError::Upstream(text) if text.contains("before created_since")), "{error:?}");
         }
+        // One older row among others is enough.
+        let number = if list == "changes" { "Infrastructure Change ID" } else { "Incident Number" };
+        let other = with(row.clone(), number, json!("9000001"));
+        let newer = with(other, "Submit Date", json!("2026-06-15T00:00:01.000+0000"));
+        let fake = fake([entries(&[newer, row]), entries(&[])]);
+        let error = call(&fake, tool, json!({ "created_since": "2026-06-15T00:00:00Z" })).unwrap_err();
+        assert!(error.text().contains("before created_since"), "{error}");
     }
 }
 

@@ -248,6 +248,8 @@ fn a_list_is_read_to_the_end_that_its_total_proves() {
         let seen = call(&listing(0, row), tool, json!({})).unwrap();
         assert_eq!((&seen.data[rows], &seen.data["total"]), (&json!([]), &json!(0)), "{tool}");
         assert!(seen.complete, "{tool}");
+        let error = fails([reply(200, r#"{"total":1}"#)], tool, json!({}));
+        assert!(error.text().contains("sent none"), "{tool}: {error}");
     }
 }
 
@@ -601,6 +603,8 @@ fn a_pay_range_that_is_not_certain_is_an_error() {
         (vec![without(pay(), "WID")], "no WID"),
         (vec![without(pay(), "Currency")], "without a currency"),
         (vec![without(pay(), "Frequency")], "without a frequency"),
+        (vec![without(without(pay(), "Frequency"), "Pay_Range_Min")], "without a frequency"),
+        (vec![without(without(pay(), "Frequency"), "Pay_Range_Max")], "without a frequency"),
         (vec![with(pay(), "Currency", json!("dollars"))], "currency"),
         (vec![with(pay(), "Pay_Range_Min", json!("148,000"))], "decimal"),
         (vec![with(pay(), "Pay_Range_Min", json!(["SECRET"]))], "Pay_Range_Min"),
@@ -614,6 +618,10 @@ fn a_pay_range_that_is_not_certain_is_an_error() {
     let seen = compensation(&[json!({ "WID": WID, "Grade": "M2" })]).unwrap();
     assert!(!seen.complete && seen.notes[0].contains("leaves out"), "{:?}", seen.notes);
     assert_eq!(seen.data["pay_range_min"], Value::Null);
+    for column in ["Grade", "Pay_Range_Min", "Pay_Range_Max"] {
+        let seen = compensation(&[without(pay(), column)]).unwrap();
+        assert!(!seen.complete && seen.notes[0].contains("leaves out"), "{column}: {:?}", seen.notes);
+    }
 }
 
 #[test]
@@ -709,6 +717,37 @@ fn a_report_takes_prompts_but_never_another_format() {
     }
 }
 
+/// Each bound of what a report is asked by, on both sides.
+#[test]
+fn a_report_is_asked_for_by_names_and_prompts_of_bounded_length() {
+    let run = |report_path: &str, params: Value| {
+        let fake = replies([report(&[])]);
+        let ran = call(&fake, "workday_run_raas_report", json!({ "report_path": report_path, "params": params }));
+        assert_eq!(fake.sent().len(), usize::from(ran.is_ok()));
+        assert!(matches!(ran, Ok(_) | Err(ToolError::InvalidArguments(_))), "{ran:?}");
+        ran.is_ok().then(|| fake.sent().remove(0).url.len())
+    };
+    let (most, more) = ("a".repeat(100), "a".repeat(101));
+    for (report_path, is_sent) in [
+        (most.clone(), true),
+        (format!("{most}/{most}"), true),
+        (more.clone(), false),
+        (format!("{more}/{most}"), false),
+        (format!("{most}/{more}"), false),
+    ] {
+        assert_eq!(run(&report_path, json!({})).is_some(), is_sent, "{report_path}");
+    }
+    let (kind, kinds) = ("b".repeat(20), "b".repeat(21));
+    for (prompt, is_sent) in
+        [(most.clone(), true), (more, false), (format!("{most}!{kind}"), true), (format!("a!{kinds}"), false)]
+    {
+        assert_eq!(run("Nexus_Workers", json!({ prompt.clone(): "x" })).is_some(), is_sent, "{prompt}");
+    }
+    let of = |n: usize| run("Nexus_Workers", json!({ "a": "x".repeat(n) }));
+    let rest = 8 * 1024 - of(0).unwrap();
+    assert_eq!((of(rest), of(rest + 1)), (Some(8 * 1024), None));
+}
+
 #[test]
 fn a_report_that_the_manifest_does_not_name_is_refused_with_the_reason() {
     let error =
@@ -784,6 +823,17 @@ fn no_id_or_report_leads_to_another_path() {
             assert!(fake.sent().is_empty(), "{report_path:?}");
         }
     }
+}
+
+#[test]
+fn a_mail_address_has_320_bytes_at_most() {
+    let of = |n: usize| {
+        let fake = replies([page(0, &[])]);
+        let email = format!("{}@nexus.corp", "a".repeat(n - 11));
+        let error = call(&fake, "workday_find_worker_by_email", json!({ "email": email })).unwrap_err();
+        (matches!(error, ToolError::NotFound(_)), fake.sent().len())
+    };
+    assert_eq!((of(320), of(321)), ((true, 1), (false, 0)));
 }
 
 #[test]

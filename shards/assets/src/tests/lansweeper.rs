@@ -278,6 +278,22 @@ fn a_text_that_no_asset_has_is_not_sent() {
             assert!(fake.sent().is_empty(), "{tool}: {text:?}");
         }
     }
+    for tool in ["lansweeper_get_asset", "lansweeper_get_software"] {
+        for (n, sent) in [(256, 1), (257, 0)] {
+            let fake = fake([details(Value::Null)]);
+            let error = call(&fake, tool, json!({ "asset_id": "a".repeat(n) })).unwrap_err();
+            assert_eq!((matches!(error, ToolError::NotFound(_)), fake.sent().len()), (sent == 1, sent), "{tool}: {n}");
+        }
+    }
+    for (tool, argument, least, most) in
+        [("lansweeper_list_assets", "asset_type", 1, 64), ("lansweeper_search_assets", "query", 2, 100)]
+    {
+        for (n, is_sent) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
+            let fake = fake([first(0, &[], Value::Null)]);
+            let seen = call(&fake, tool, json!({ argument: "ä".repeat(n) }));
+            assert_eq!((seen.is_ok(), fake.sent().len()), (is_sent, usize::from(is_sent)), "{tool}: {n}: {seen:?}");
+        }
+    }
     let texts = injections();
     for id in texts.iter().map(String::as_str).chain(["LAPTOP ALICE", "a.b", "a:b", "../x", "ä", "[redacted:secret]"])
     {
@@ -540,6 +556,10 @@ fn a_search_looks_at_name_address_serial_number_and_mac() {
         assert!(seen.unwrap().complete, "{query}");
         let mac = conditions.iter().filter(|condition| *condition == "assetBasicInfo.mac EQUAL 9C:7B:EF:12:A0:01");
         assert_eq!(mac.count(), usize::from(query.starts_with(['9'])), "{query}");
+    }
+    for query in ["9c-7b-ef-12-a0", "9c-7b-ef-12-a0-01-02", "9c7b.ef12.a00g", "9c7b ef12 a001"] {
+        let (_, conditions) = ask(query, &[]);
+        assert!(!conditions.iter().any(|condition| condition.contains("assetBasicInfo.mac")), "{query}");
     }
     // A filter that was not heeded.
     for query in ["SERVER", "10.20.2", "9C:7B:EF:12:A0:02"] {

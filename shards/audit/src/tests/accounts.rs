@@ -152,6 +152,16 @@ fn a_contract_or_an_account_ends() {
         EXPIRED,
     );
     check("left", left("2026-06-14").worker(json!({ "Worker_Type": "Contractor" })), &["account.leaver-enabled:EMP-1"]);
+
+    let nobodys = |fields: Value| {
+        let mut company = one().ad(fields);
+        company.workers.clear();
+        company
+    };
+    const ORPHANED: &str = "account.orphaned:p1@nexus.corp";
+    const NOBODYS_EXPIRED: &[&str] = &["account.contractor-expired:p1@nexus.corp", ORPHANED];
+    check("nobody's expired", nobodys(json!({ "account_expires_at": NOW })), NOBODYS_EXPIRED);
+    check("nobody's expires later", nobodys(json!({ "account_expires_at": "2026-06-15T09:00:01Z" })), &[ORPHANED]);
 }
 
 #[test]

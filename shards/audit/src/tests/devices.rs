@@ -1,9 +1,12 @@
 //! Devices, each rule with what it must leave alone.
 
-use super::company::{Company, laptop, set};
-use super::{found, ids};
+use super::company::{Company, laptop, now, set, with};
+use super::{found, found_at, ids};
 use crate::model::{Finding, Level};
+use crate::rules::Rules;
 use nexus_shard::serde_json::{Value, json};
+
+const SHIPPED: &str = include_str!("../../rules.toml");
 
 fn check(name: &str, company: Company, expected: &[&str]) -> Vec<Finding> {
     let found = found(company);
@@ -96,6 +99,8 @@ fn makers_and_models_are_compared_by_meaning() {
     check("model", lansweeper(json!({ "model": "Latitude 7450" })), &["device.model:SN-1"]);
     check("model in other words", lansweeper(json!({ "model": "LATITUDE 7440 Notebook PC" })), &[]);
     check("a maker's number", lansweeper(json!({ "model": "21HMCTO1WW" })), &[]);
+    check("its shortest", lansweeper(json!({ "model": "21HMCTO1" })), &[]);
+    check("too short for one", lansweeper(json!({ "model": "21HMCTO" })), &["device.model:SN-1"]);
 }
 
 #[test]
@@ -185,6 +190,81 @@ fn two_records_with_one_serial_number_are_told_and_not_compared() {
     company.ad.push(super::company::ad_account(2));
     company.entra.push(super::company::entra_account(2));
     check("what is no serial number", company, &[]);
+}
+
+#[test]
+fn a_finding_shows_fifty_records_and_says_how_many_more_there_are() {
+    for (n, shown, more) in [(50, 50, None), (51, 50, Some("1 more records are not shown"))] {
+        let mut company = Company::default();
+        for id in 0..n {
+            let device =
+                json!({ "device_id": format!("d{id}"), "hostname": format!("PC-{id}"), "serial_number": "SN-1" });
+            company.intune.push(device);
+        }
+        let found = found(company);
+        let twice = found.iter().find(|one| one.rule == "device.duplicate-serial").unwrap();
+        assert_eq!(twice.values.len(), shown, "{n}");
+        assert_eq!(twice.missing.iter().map(String::as_str).find(|text| text.contains("more records")), more, "{n}");
+    }
+}
+
+#[test]
+fn a_device_that_a_system_has_twice_is_not_joined_by_its_name() {
+    let shared = |finding: &Finding| finding.missing.iter().any(|why| why.contains("other devices of this name"));
+    let twice = |fields: Value| {
+        let mut company = lansweeper(fields);
+        let twin = with(company.intune[0].clone(), json!({ "device_id": "dev-old", "hostname": "OLD-1" }));
+        company.intune.push(twin);
+        company
+    };
+    // Which of the two records the name is of is not known, so neither is the other system's device.
+    const APART: &[&str] = &["device.duplicate-serial:SN-1", "device.missing:SN-1", "device.missing:sn-9"];
+    let found = check("another serial number", twice(json!({ "serial_number": "sn-9" })), APART);
+    assert!(shared(&found[1]) && shared(&found[2]), "{found:#?}");
+    let alone = &["device.duplicate-serial:SN-1", "device.missing:SN-1"];
+    let found = check("no serial number", twice(json!({ "serial_number": null })), alone);
+    assert!(shared(&found[1]), "{found:#?}");
+    check("once, and no serial number", lansweeper(json!({ "serial_number": null })), &[]);
+}
+
+#[test]
+fn a_name_that_others_have_is_told_whichever_key_comes_first() {
+    let shared = |finding: &Finding| finding.missing.iter().any(|why| why.contains("other devices of this name"));
+    let keys = ["device = [\"serial_number\", \"hostname\"]", "device = [\"hostname\", \"serial_number\"]"];
+    for order in keys {
+        assert!(SHIPPED.contains(keys[0]));
+        let rules = Rules::parse(&SHIPPED.replacen(keys[0], order, 1)).unwrap();
+        let mut company = cmdb(json!({ "hostname": "OTHER-1" }));
+        let twin = with(company.intune[0].clone(), json!({ "device_id": "dev-2", "serial_number": "SN-2" }));
+        company.intune.push(twin);
+        company.lansweeper.clear();
+        let found = found_at(company, now(), &rules);
+        let missing: Vec<_> = found.iter().filter(|one| one.rule == "device.missing").collect();
+        assert_eq!(missing.len(), 2, "{order}: {found:#?}");
+        assert!(missing.into_iter().all(shared), "{order}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_device_has_one_registration() {
+    let registered = |devices: &[&str]| {
+        let mut company = one();
+        for (serial, device) in ["SN-1", "SN-77"].iter().zip(devices) {
+            company.autopilot.push(json!({ "serial_number": serial, "device_id": device }));
+        }
+        company
+    };
+    check("a second one that names it too", registered(&["dev-1", "dev-1"]), &[]);
+    check("a second one that names none", registered(&["dev-1", "dev-9"]), &[]);
+
+    // A registration with the serial number of one device is of that one, whichever it names.
+    let mut company = one();
+    laptop(&mut company, 2);
+    company.workers.push(super::company::worker(2));
+    company.ad.push(super::company::ad_account(2));
+    company.entra.push(super::company::entra_account(2));
+    company.autopilot.push(json!({ "serial_number": "SN-2", "device_id": "dev-1" }));
+    check("the serial number of another device", company, &[]);
 }
 
 #[test]

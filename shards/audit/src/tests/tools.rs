@@ -166,6 +166,21 @@ fn the_fifty_first_address_is_an_error_by_schema() {
         let error = call(&Company::mock().fake(), "audit_bulk_user_drift", json!({ "emails": emails })).unwrap_err();
         assert!(matches!(error, ToolError::InvalidArguments(_)));
     }
+    let arguments = json!({ "emails": many[..50] });
+    let seen = call(&Company::mock().fake(), "audit_bulk_user_drift", arguments).unwrap();
+    assert_eq!(seen.data["evaluated"], 50);
+}
+
+#[test]
+fn an_address_has_320_bytes_at_most() {
+    for tool in ["audit_user_drift", "audit_person_status"] {
+        let of = |n: usize| {
+            let email = format!("{}@nexus.corp", "a".repeat(n - 11));
+            call(&Company::mock().fake(), tool, json!({ "email": email })).unwrap_err()
+        };
+        assert!(matches!(of(320), ToolError::NotFound(_)), "{tool}");
+        assert!(matches!(of(321), ToolError::InvalidArguments(_)), "{tool}");
+    }
 }
 
 #[test]
@@ -260,6 +275,11 @@ fn synchronised_accounts_are_compared_with_their_source() {
             ("gracel", vec!["sync.spelling:grace.lee@nexus.corp".to_owned()]),
         ]
     );
+    assert!(seen.complete, "{:?}", seen.notes);
+    let exact = mock("audit_entra_ad_sync_drift", json!({ "limit": 6 }));
+    assert_eq!((&exact.data["accounts"], exact.complete), (&data["accounts"], true));
+    let cut = mock("audit_entra_ad_sync_drift", json!({ "limit": 5 }));
+    assert_eq!((cut.data["accounts"].as_array().unwrap().len(), cut.complete), (5, false));
     let cut = mock("audit_entra_ad_sync_drift", json!({ "limit": 1 }));
     assert_eq!((&cut.data["evaluated"], &cut.data["drifted"], cut.complete), (&json!(8), &json!(4), false));
     assert_eq!(cut.data["accounts"].as_array().unwrap().len(), 1);
@@ -300,6 +320,8 @@ fn intune_and_lansweeper_are_compared_both_ways() {
     assert_eq!(rules(&data["findings"]), ["device.serial:LAPTOP-CAROL-03"]);
     assert!(seen.complete, "{:?}", seen.notes);
 
+    let exact = mock("audit_intune_lansweeper_device_drift", json!({ "limit": 2 }));
+    assert_eq!((&exact.data["only_in_lansweeper"], exact.complete), (&data["only_in_lansweeper"], true));
     let cut = mock("audit_intune_lansweeper_device_drift", json!({ "limit": 1 }));
     assert_eq!((&cut.data["only_in_lansweeper_count"], cut.complete), (&json!(2), false));
     assert_eq!(cut.data["only_in_lansweeper"].as_array().unwrap().len(), 1);
@@ -387,11 +409,15 @@ fn where_sign_ins_are_refused_accounts_are_read_without_them_and_the_result_says
 
 #[test]
 fn a_list_that_is_too_long_is_cut_and_counted_whole() {
-    let mut company = Company::default();
-    for n in 0..2_100 {
-        company.workers.push(super::company::worker(n));
-    }
-    let seen = call(&company.fake(), "audit_account_state", json!({})).unwrap();
+    let of = |n: usize| {
+        let workers = (0..n).map(super::company::worker).collect();
+        let company = Company { workers, ..Company::default() };
+        call(&company.fake(), "audit_account_state", json!({})).unwrap()
+    };
+    let most = of(2_000);
+    assert_eq!(most.data["findings"].as_array().unwrap().len(), 2_000);
+    assert!(most.complete && most.notes.is_empty(), "{:?}", most.notes);
+    let seen = of(2_100);
     assert_eq!(seen.data["findings"].as_array().unwrap().len(), 2_000);
     assert_eq!(seen.data["counts"]["total"], 2_100);
     assert!(!seen.complete && seen.notes.iter().any(|note| note.contains("2000 gravest of 2100")), "{:?}", seen.notes);

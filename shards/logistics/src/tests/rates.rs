@@ -138,4 +138,10 @@ fn a_weight_that_is_none_is_not_sent() {
         assert!(matches!(error, ToolError::InvalidArguments(_)), "{weight}: {error:?}");
         assert!(fake.sent().is_empty(), "{weight}");
     }
+    for weight in [0.01, 150.0] {
+        let fake = set(Fake::replies([quoted(&[service()])]));
+        let arguments = json!({ "origin_postal": "80202", "dest_postal": "60601", "weight_lb": weight });
+        fake.call(TOOLS, "fedex_get_rates", arguments).unwrap();
+        assert_eq!(fake.sent().len(), 1, "{weight}");
+    }
 }

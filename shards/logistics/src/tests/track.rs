@@ -134,8 +134,11 @@ fn an_unknown_number_a_failure_and_an_answer_about_another_number_are_three_thin
         );
         let silent = get(output(&json!({ "alerts": no_data() })));
         assert!(matches!(&silent, ToolError::NotFound(text) if text.contains("TRACKING.DATA.NOTFOUND")), "{silent:?}");
+        let (longest, longer) = ("C".repeat(80), "C".repeat(81));
         for (answer, says) in [
             (tracked(&[of(A, &[failed(A, "TRACKING.TRACKINGNUMBER.INVALID")])]), "TRACKING.TRACKINGNUMBER.INVALID"),
+            (tracked(&[of(A, &[failed(A, &longest)])]), longest.as_str()),
+            (tracked(&[of(A, &[failed(A, &longer)])]), "UNREADABLE.CODE"),
             (tracked(&[of(A, &[failed(A, NOT_FOUND), failed(A, "SYSTEM.UNAVAILABLE")])]), "SYSTEM.UNAVAILABLE"),
             (tracked(&[of(A, &[failed(A, "SECRET St")])]), "UNREADABLE.CODE"),
             (tracked(&[of(B, &[failed(B, NOT_FOUND)])]), "was not asked for"),

@@ -120,6 +120,10 @@ fn pages_are_read_to_the_end_or_to_a_bound_that_is_told() {
     let found = read(vec![page(&["a", "b"]), Err(Refusal::Timeout)], 1, 9).unwrap();
     assert_eq!(found.end, End::Rows);
     assert_eq!(read(vec![], 5, 9).unwrap().end, End::Last);
+    // Of no rows at all it is still known whether there are any.
+    let none = read(vec![page(&["a"])], 0, 9).unwrap();
+    assert_eq!((none.end, none.entries.len()), (End::Rows, 0));
+    assert_eq!(read(vec![page(&[])], 0, 9).unwrap().end, End::Last);
     let whole = search().read(&directory(pages()).context(), Bounds { rows: 9, pages: 9 }).unwrap();
     assert_eq!((whole.entries.len(), whole.pages), (3, 3));
 }
@@ -132,6 +136,13 @@ fn entries_that_the_server_withheld_are_a_gap() {
     assert!(!output.is_complete());
     assert_eq!(output.notes(), ["there may be more users: the directory withheld entries (a limit of the server)"]);
     assert_eq!(read(vec![withheld(&["a", "b"])], 1, 9).unwrap().gaps("users").len(), 2);
+    // The contract lets a server say so on any page, and a later page that is whole does not take it back.
+    for pages in [vec![withheld(&["a"]), page(&["b"])], vec![page(&["a"]), withheld(&[]), page(&["b"]), page(&[])]] {
+        let found = read(pages, 9, 9).unwrap();
+        assert_eq!((found.end, found.entries.concat().as_str(), found.partial), (End::Last, "ab", true));
+        assert!(!found.into_output("users", |users| users).is_complete());
+    }
+    assert!(!read(vec![page(&["a"]), page(&["b"])], 9, 9).unwrap().partial);
 }
 
 #[test]
@@ -165,9 +176,16 @@ fn one_entry_is_one_and_proven_to_be() {
     );
     assert_eq!(one(vec![page(&["a", "b"])]).unwrap(), Matches::Several);
     assert_eq!(one(vec![page(&["a"]), page(&["b"]), Err(Refusal::Timeout)]).unwrap(), Matches::Several);
-    for pages in
-        [vec![withheld(&[])], vec![withheld(&["a"])], vec![page(&[]); 9], vec![page(&["a"]), Err(Refusal::Timeout)]]
-    {
+    // So many pages are read of a search for one entry, and the last of them does not tell whether another follows.
+    assert_eq!(one(vec![page(&[]); 7]).unwrap(), Matches::None);
+    for pages in [
+        vec![withheld(&[])],
+        vec![withheld(&["a"])],
+        vec![withheld(&[]), page(&["a"])],
+        vec![page(&[]); 8],
+        vec![page(&[]); 9],
+        vec![page(&["a"]), Err(Refusal::Timeout)],
+    ] {
         assert!(matches!(one(pages).unwrap_err(), ToolError::Upstream(_)));
     }
     let fake = directory(vec![]);
@@ -287,7 +305,9 @@ fn a_sid_is_read_written_and_related() {
     bytes.push(0);
     assert_eq!(Sid::parse(&bytes), None);
     assert_eq!(Sid::parse(&bytes[..27]), None);
+    assert!(Sid::parse(&[&[1, 15, 0, 0, 0, 0, 0, 5][..], &[0; 60]].concat()).is_some());
     assert_eq!(Sid::parse(&[&[1, 16, 0, 0, 0, 0, 0, 5][..], &[0; 64]].concat()), None);
+    assert_eq!(Sid::parse(&[1, 0, 0, 0, 0, 0, 0, 5]), None);
     assert_eq!(Sid::parse(&[2, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]), None);
 }
 
@@ -376,7 +396,10 @@ fn a_distinguished_name_is_one_that_the_host_takes() {
     ] {
         assert_eq!(Dn::parse(text).is_some(), is_one, "{text}");
     }
+    assert!(Dn::parse(&format!("CN={}", "a".repeat(4093))).is_some());
     assert!(Dn::parse(&format!("CN={}", "a".repeat(4094))).is_none());
+    assert!(Dn::parse(&format!("{}=a", "n".repeat(64))).is_some());
+    assert!(Dn::parse(&format!("{}=a", "n".repeat(65))).is_none());
     assert!(Dn::parse(&vec!["CN=a"; 64].join(",")).is_some());
     assert!(Dn::parse(&vec!["CN=a"; 65].join(",")).is_none());
 }

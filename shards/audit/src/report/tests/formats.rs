@@ -181,6 +181,9 @@ fn a_chart_draws_twelve_bars_at_most_and_loses_nothing() {
     let others: u64 = (11..40).map(|n| 100 - n).sum();
     assert!(html.contains(&format!("others (29 kinds): {others}")));
     assert!(csv::render(&many).contains("\"kind 39\",61"));
+    many.charts[0].bars.truncate(12);
+    let html = html::render(&many);
+    assert!(html.matches("<rect").count() == 12 && html.contains("kind 11") && !html.contains("others ("));
 }
 
 /// Lines of fields, by RFC 4180.

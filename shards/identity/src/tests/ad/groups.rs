@@ -247,6 +247,64 @@ fn a_group_is_named_by_a_name_below_the_base_or_not_at_all() {
     assert!(matches!(&error, ToolError::InvalidArguments(text) if text.contains("several groups")), "{error:?}");
 }
 
+/// Answers as the world does, with one entry in a page.
+fn in_small_pages(world: World) -> Fake {
+    answering(move |search| {
+        let entries = world.answer(search).into_iter().flat_map(|page| page.entries);
+        entries.map(|entry| Ok(RawPage { entries: vec![entry], partial: false })).collect()
+    })
+}
+
+#[test]
+fn members_that_were_not_read_to_the_end_are_no_reason_to_look_further() {
+    let people: Vec<_> = (0..60).map(|n| enabled(&format!("u{n}"), 10_000 + n)).collect();
+    let large = group("Large", 2001, &people.iter().collect::<Vec<_>>());
+    let fake = in_small_pages(World::new(people.into_iter().chain([large])));
+    let seen = call(&fake, "ad_get_group_members", json!({ "group_dn": dn_of_group("Large") })).unwrap();
+    // The group itself took one page of the 56. What it names and nobody looked for is not told as missing once more.
+    assert_eq!(seen.data["members"].as_array().unwrap().len(), 55);
+    assert_eq!(
+        seen.notes,
+        [
+            "there may be more users: reading stopped after 55 pages with 55 users",
+            "users by primary group may be missing: reading stopped after too many pages",
+        ]
+    );
+    assert!(!seen.complete);
+    let is_primary = |node: &Node| matches!(node, Node::Equal { attribute, .. } if attribute == "primaryGroupID");
+    assert!(!fake.searched().iter().any(|search| search.filter.iter().any(is_primary)));
+}
+
+/// The host takes a filter of 64 nodes at most.
+#[test]
+fn groups_in_a_group_are_asked_for_in_filters_that_the_host_takes() {
+    let groups: Vec<_> = (0..100).map(|n| group(&format!("g{n}"), 2000 + n, &[])).collect();
+    let all = group("All", 3000, &groups.iter().collect::<Vec<_>>());
+    let people = (0..100).map(|n| {
+        let mut person = enabled(&format!("u{n}"), 10_000 + n);
+        person.attributes.retain(|(name, _)| name != "primaryGroupID");
+        person.with("primaryGroupID", [(2000 + n).to_string()])
+    });
+    let fake = World::new(people.chain(groups).chain([all])).fake();
+    let arguments = json!({ "group_dn": dn_of_group("All"), "nested": true });
+    let seen = call(&fake, "ad_get_group_members", arguments).unwrap();
+    assert!(seen.complete, "{:?}", seen.notes);
+    assert_eq!(seen.data["members"].as_array().unwrap().len(), 100);
+    assert!(fake.searched().iter().all(|search| search.filter.len() <= 64));
+}
+
+#[test]
+fn groups_that_were_not_read_to_the_end_are_not_told_as_missing() {
+    let alice = enabled("alicej", 1101);
+    let groups = (0..60).map(|n| group(&format!("g{n}"), 2000 + n, &[&alice])).collect::<Vec<_>>();
+    let fake = in_small_pages(World::new([alice].into_iter().chain(groups)));
+    let seen = call(&fake, "ad_get_user_groups", json!({ "sam_account_name": "alicej" })).unwrap();
+    // The user and the primary group took one page each.
+    assert_eq!(seen.data["groups"].as_array().unwrap().len(), 55);
+    assert_eq!(seen.notes, ["there may be more groups: reading stopped after 54 pages with 54 groups"]);
+    assert!(!seen.complete);
+}
+
 #[test]
 fn a_large_group_is_read_over_many_pages() {
     let people: Vec<_> = (0..2500).map(|n| enabled(&format!("u{n}"), 10_000 + n)).collect();
