@@ -97,9 +97,17 @@ fn requests_that_are_never_sent_cost_the_host_no_more_than_a_guest_may_have() {
     let few = client.call("standard_hoard", json!({ "count": 20, "bytes": 16_777_216 }));
     assert_eq!(code(&few), "none", "{few:#}");
     let before = server.resident();
-    for _ in 0..4 {
-        let hoard = client.call("standard_hoard", json!({ "count": 100_000, "bytes": 16_777_216 }));
-        assert_eq!(code(&hoard), "trap", "{hoard:#}");
+    let paths = client.call("standard_hoard", json!({ "count": 20, "path": 16_384 }));
+    assert_eq!(code(&paths), "none", "{paths:#}");
+    for (hoard, expected) in [
+        (json!({ "count": 100_000, "bytes": 16_777_216 }), "trap"),
+        (json!({ "count": 100_000, "path": 16_384 }), "trap"),
+        // The setter refuses it, and so the guest does.
+        (json!({ "count": 100_000, "path": 16_385 }), "internal"),
+        (json!({ "count": 100_000, "path": 4_194_304 }), "internal"),
+    ] {
+        let hoard = client.call("standard_hoard", hoard);
+        assert_eq!(code(&hoard), expected, "{hoard:#}");
         assert!(server.resident() < before + MOST, "{} bytes more", server.resident() - before);
         let identity = client.call("entra_list_users", json!({ "limit": 1 }));
         assert_eq!(code(&identity), "none", "{identity:#}");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
@@ -67,6 +67,9 @@ impl Failure {
 
 /// Everything a guest's imports can touch.
 pub(super) struct State {
+    /// Goes first when all of it is dropped: a body that the guest was still writing then has an end, and is not whole.
+    _ending: DropGuard,
+    pub ended: CancellationToken,
     pub door: Arc<Door>,
     pub caller: Arc<Caller>,
     table: ResourceTable,
@@ -142,7 +145,10 @@ fn store(
     let mut table = ResourceTable::new();
     let limits = &caller.rights.limits;
     table.set_max_capacity((limits.memory / RESOURCE_BYTES).clamp(MIN_RESOURCES, MAX_RESOURCES));
+    let ended = CancellationToken::new();
     let state = State {
+        _ending: ended.clone().drop_guard(),
+        ended,
         door: door.clone(),
         caller: caller.clone(),
         table,

@@ -20,14 +20,15 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{HeaderMap, Response};
 use http_body_util::{BodyExt, Full};
+use tokio_util::sync::CancellationToken;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::p2::bindings::LinkOptions;
-use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, Method, Scheme};
+use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, HostOutgoingRequest as _, Method, Scheme};
 use wasmtime_wasi_http::p2::body::{HyperIncomingBody, HyperOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::egress::{Caller, Door, Held};
 use crate::outbound::{self, GuestRequest};
@@ -41,15 +42,57 @@ const CREDENTIAL: HeaderName = HeaderName::from_static("nexus-credential");
 /// cost the host.
 const CHUNK: usize = 16 << 10;
 
-/// The interface by name, because the crate links its own functions and lets nobody leave one out.
+/// Bytes of one text of a request: its path, authority, scheme or method. More than the door lets through, so that the
+/// door sees what it refuses, and no more than a resource may cost the host.
+const MAX_TEXT: usize = 16 << 10;
+
+/// The interfaces by name, because the crate links its own functions and lets nobody leave one out.
 const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+const TYPES: &str = "wasi:http/types@0.2.12";
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), State::http)?;
     let handle = |mut store: StoreContextMut<'_, State>, (request, options): (Request, Option<Options>)| {
         Ok((store.data_mut().handle(request, options)?,))
     };
-    linker.instance(HANDLER)?.func_wrap("handle", handle)
+    linker.instance(HANDLER)?.func_wrap("handle", handle)?;
+    // The crate keeps whatever text it is given, for as long as the guest keeps the request.
+    linker.allow_shadowing(true);
+    let mut setters = linker.instance(TYPES)?;
+    setters.func_wrap(
+        "[method]outgoing-request.set-path-with-query",
+        |mut store, (request, text): Set<Option<String>>| {
+            let fits = text.as_ref().is_none_or(|text| text.len() <= MAX_TEXT);
+            bounded(&mut store, fits, |mut http| http.set_path_with_query(request, text))
+        },
+    )?;
+    setters.func_wrap(
+        "[method]outgoing-request.set-authority",
+        |mut store, (request, text): Set<Option<String>>| {
+            let fits = text.as_ref().is_none_or(|text| text.len() <= MAX_TEXT);
+            bounded(&mut store, fits, |mut http| http.set_authority(request, text))
+        },
+    )?;
+    setters.func_wrap("[method]outgoing-request.set-scheme", |mut store, (request, scheme): Set<Option<Scheme>>| {
+        let fits = !matches!(&scheme, Some(Scheme::Other(text)) if text.len() > MAX_TEXT);
+        bounded(&mut store, fits, |mut http| http.set_scheme(request, scheme))
+    })?;
+    setters.func_wrap("[method]outgoing-request.set-method", |mut store, (request, method): Set<Method>| {
+        let fits = !matches!(&method, Method::Other(text) if text.len() > MAX_TEXT);
+        bounded(&mut store, fits, |mut http| http.set_method(request, method))
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+type Set<T> = (Request, T);
+
+fn bounded(
+    store: &mut StoreContextMut<'_, State>,
+    fits: bool,
+    set: impl FnOnce(WasiHttpCtxView<'_>) -> wasmtime::Result<Result<(), ()>>,
+) -> wasmtime::Result<(Result<(), ()>,)> {
+    Ok((if fits { set(store.data_mut().http())? } else { Err(()) },))
 }
 
 type Request = Resource<HostOutgoingRequest>;
@@ -59,13 +102,13 @@ type Reply = Resource<HostFutureIncomingResponse>;
 impl State {
     /// `handle`. Every error is the reply's: nothing is decided before the door was asked.
     fn handle(&mut self, request: Request, options: Option<Options>) -> wasmtime::Result<Result<Reply, ErrorCode>> {
-        let (door, caller) = (Arc::clone(&self.door), Arc::clone(&self.caller));
+        let (door, caller, ended) = (Arc::clone(&self.door), Arc::clone(&self.caller), self.ended.clone());
         let table = self.http().table;
         if let Some(options) = options {
             table.delete(options)?;
         }
         let request = table.delete(request)?;
-        let reply = spawn(async move { cross(&door, &caller, request).await });
+        let reply = spawn(async move { cross(&door, &caller, request, &ended).await });
         Ok(Ok(table.push(HostFutureIncomingResponse::Pending(reply))?))
     }
 }
@@ -93,7 +136,12 @@ impl WasiHttpHooks for Hooks {
 
 type Replied = (Response<HyperIncomingBody>, AbortOnDropJoinHandle<()>);
 
-async fn cross(door: &Door, caller: &Caller, request: HostOutgoingRequest) -> Result<Replied, Error> {
+async fn cross(
+    door: &Door,
+    caller: &Caller,
+    request: HostOutgoingRequest,
+    ended: &CancellationToken,
+) -> Result<Replied, Error> {
     let url = url(&request);
     let HostOutgoingRequest { method, headers, body, .. } = request;
     // What is read counts until the door is done with it.
@@ -102,6 +150,10 @@ async fn cross(door: &Door, caller: &Caller, request: HostOutgoingRequest) -> Re
         Some(body) => Body::read(body, &mut held).await?,
         None => Body::default(),
     };
+    // A body whose writer is gone looks finished: what the guest had not written yet is not sent without.
+    if ended.is_cancelled() {
+        return Err(Error::HttpProtocolError);
+    }
     let is_too_large = body.bytes.len() > outbound::MAX_BODY;
     let asked = GuestRequest {
         method: method_text(method),

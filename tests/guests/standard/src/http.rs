@@ -64,15 +64,22 @@ pub(crate) struct Hoard {
     /// Bytes to write into the body of each.
     #[field(range = 0..=16_777_216, default = 0)]
     bytes: u32,
+    /// Bytes of the path of each.
+    #[field(range = 0..=4_194_304, default = 0)]
+    path: u32,
 }
 
 /// Begins requests, writes into their bodies, and neither sends nor drops any.
 #[tool(name = "standard_hoard", title = "Hoard", category = read)]
 pub(crate) fn hoard(arguments: Hoard) -> Result<Output, ToolError> {
     let chunk = vec![0xAA; 1 << 14];
+    let path = format!("/{}", "a".repeat((arguments.path as usize).saturating_sub(1)));
     let mut kept = Vec::new();
     for _ in 0..arguments.count {
         let request = OutgoingRequest::new(Fields::new());
+        if arguments.path > 0 {
+            request.set_path_with_query(Some(&path)).map_err(|()| ToolError::internal("path"))?;
+        }
         let body = request.body().map_err(|()| ToolError::internal("body"))?;
         let stream = body.write().map_err(|()| ToolError::internal("stream"))?;
         let mut left = arguments.bytes as usize;
