@@ -80,6 +80,8 @@ struct Cancelled {
 impl Drop for Cancelled {
     fn drop(&mut self) {
         self.watch.abort();
+        // Whoever asked may have gone: what still runs of the call on a thread of its own begins nothing more.
+        self.token.cancel();
     }
 }
 
@@ -230,9 +232,11 @@ impl Host {
         entry: &Entry,
         used: &mut Used,
     ) -> Result<Good, Fault> {
-        judged::arguments(route, &asked.arguments).await?;
+        // Room first: what waits to be judged is under way, and counts.
         let room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
         let cancelled = self.cancelled(&route.shard, &asked.cancelled);
+        let until = Instant::now() + route.shard.rights.limits.deadline;
+        in_time(&cancelled.token, until, judged::arguments(route, &asked.arguments)).await?;
         let limits = &route.shard.rights.limits;
         // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
         let (now, within) = (Instant::now(), asked.within.as_ref());
@@ -265,7 +269,9 @@ impl Host {
         caller.close();
         *used = Used { crossings: caller.crossings(), memory: caller.memory.peak() };
         match ended {
-            Ok(Ok(Outcome::Done(output))) => self.done(route, output, within.is_some()).await,
+            Ok(Ok(Outcome::Done(output))) => {
+                in_time(&cancelled.token, deadline, self.done(route, output, within.is_some())).await
+            }
             Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
             Ok(Ok(Outcome::Unusable(unusable))) => Err(unusable_fault(route, &unusable, limits.output_bytes)),
             Ok(Err(error)) => Err(Fault::Tool { code: error.code(), text: self.door.clean_text(error.text()) }),
@@ -310,7 +316,11 @@ impl Host {
         }
         // A shard that asks another joins what clients need not see; what it makes of it is masked by its own tool's name.
         let policy = if is_peer { &ResultPolicy::default() } else { &self.results };
-        Ok(apart(output.written.as_ref().map_or(0, String::len), || {
+        let texts = output.content.iter().map(Content::bytes).sum::<usize>();
+        let bytes = output.written.as_ref().map_or(0, String::len)
+            + texts
+            + output.notes.iter().map(String::len).sum::<usize>();
+        Ok(apart(bytes, || {
             let (mut output, mut redactions) = self.door.clean_output(output);
             let Output { data, content, notes, .. } = &mut output;
             let mut texts: Vec<&mut String> = notes.iter_mut().collect();
@@ -410,6 +420,21 @@ impl Host {
         let Used { crossings, memory } = used;
         Answer { tool, result, position, source: self.source(), as_of, dev: self.standing.dev, crossings, memory }
     }
+}
+
+/// No longer than the call may last, and not for a shard that was stopped meanwhile.
+async fn in_time<T>(
+    cancelled: &CancellationToken,
+    deadline: Instant,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let done = tokio::select! {
+        biased;
+        () = cancelled.cancelled() => Err(Fault::Guest(Failure::Cancelled.code())),
+        () = tokio::time::sleep_until(deadline) => Err(Fault::Guest(Failure::Deadline.code())),
+        done = work => done,
+    };
+    if cancelled.is_cancelled() { Err(Fault::Guest(Failure::Cancelled.code())) } else { done }
 }
 
 /// Works on so many bytes of a result without keeping anybody else's task waiting behind it.

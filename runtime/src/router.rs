@@ -148,8 +148,8 @@ impl Route {
     }
 
     /// Who judges for this shard holds it, where that takes its time: a neighbour's turn comes in between.
-    pub fn turn(&self) -> &Semaphore {
-        &self.turn
+    pub fn turn(&self) -> Arc<Semaphore> {
+        self.turn.clone()
     }
 }
 

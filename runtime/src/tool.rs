@@ -88,6 +88,16 @@ pub enum Content {
 }
 
 impl Content {
+    /// Of its text or its data.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Image(media) | Self::Audio(media) => media.data.len(),
+            Self::Link { description, .. } => description.as_ref().map_or(0, String::len),
+            Self::Embedded { body, .. } => body.bytes(),
+        }
+    }
+
     /// What it says in words, but for names and addresses of things.
     pub fn text_mut(&mut self) -> Option<&mut String> {
         match self {

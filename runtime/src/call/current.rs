@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::Host;
 
@@ -46,10 +47,12 @@ impl Current {
     /// Waits until every call has its ending on record, on whichever host it runs.
     pub async fn settle(&self) {
         let retired = std::mem::take(&mut *self.retired.lock().unwrap_or_else(PoisonError::into_inner));
-        for host in retired {
-            host.settle().await;
+        // All at once: each waits as long as a stop may take.
+        let mut waiting = JoinSet::new();
+        for host in retired.into_iter().chain([self.host()]) {
+            waiting.spawn(async move { host.settle().await });
         }
-        self.host().settle().await;
+        while waiting.join_next().await.is_some() {}
     }
 
     /// Ends a shard's calls on every host.

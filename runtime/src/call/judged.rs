@@ -19,7 +19,7 @@ pub(super) async fn arguments(route: &Route, arguments: &Value) -> Result<(), Fa
     let verdict = if judge.is_light(arguments) {
         judge.judge(arguments, whole)
     } else {
-        apart(route, judge, arguments.clone(), whole).await.0
+        apart(route, judge, || arguments.clone(), whole).await.0
     };
     match verdict {
         Verdict::Fits => Ok(()),
@@ -45,7 +45,7 @@ pub(super) async fn data(route: &Route, data: Option<Value>) -> Result<Option<Va
     let (verdict, data) = if judge.is_light(&data) {
         (judge.judge(&data, whole), Some(data))
     } else {
-        apart(route, judge, data, whole).await
+        apart(route, judge, || data, whole).await
     };
     match verdict {
         Verdict::Fits => Ok(data),
@@ -54,11 +54,20 @@ pub(super) async fn data(route: &Route, data: Option<Value>) -> Result<Option<Va
     }
 }
 
-/// The value comes back with the verdict, unless judging it failed.
-async fn apart(route: &Route, judge: &Judge, value: Value, whole: &'static str) -> (Verdict, Option<Value>) {
-    let _turn = route.turn().acquire().await;
-    let _room = APART.acquire().await;
-    let judge = judge.clone();
-    let judging = tokio::task::spawn_blocking(move || (judge.judge(&value, whole), Some(value)));
+/// The value comes back with the verdict, unless judging it failed. It is made when its turn has come, and its turn lasts
+/// until it has been judged, also where nobody waits for that any more.
+async fn apart(
+    route: &Route,
+    judge: &Judge,
+    value: impl FnOnce() -> Value,
+    whole: &'static str,
+) -> (Verdict, Option<Value>) {
+    let turn = route.turn().acquire_owned().await;
+    let room = APART.acquire().await;
+    let (judge, value) = (judge.clone(), value());
+    let judging = tokio::task::spawn_blocking(move || {
+        let _held = (turn, room);
+        (judge.judge(&value, whole), Some(value))
+    });
     judging.await.unwrap_or_else(|_| (Verdict::Misfit(vec![format!("{whole}: could not be judged")]), None))
 }

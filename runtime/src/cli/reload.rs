@@ -106,7 +106,11 @@ impl Watch {
         };
         let at_end = Arc::clone(&ended);
         let thread = thread::Builder::new().name("approvals".into()).spawn(move || {
-            watcher.run();
+            // Without it no quarantine would take effect any more, so the host does not go on without it.
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| watcher.run())).is_err() {
+                tracing::error!("what looks at approvals has failed: the host ends");
+                std::process::abort();
+            }
             at_end.notify_one();
         });
         thread.map_err(|error| Exit::failed("no thread to look at approvals", &error))?;

@@ -339,7 +339,10 @@ impl Site {
     fn is_known(&self, headers: &HeaderMap) -> bool {
         let Some(expected) = &self.expected else { return true };
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        given.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|token| {
+        // The scheme's name in any case (RFC 9110, section 11.1).
+        let token =
+            given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        token.is_some_and(|(_, token)| {
             let given: Expected = Sha256::digest(token.as_bytes()).into();
             given.ct_eq(expected).into()
         })

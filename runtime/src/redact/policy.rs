@@ -1,5 +1,6 @@
 //! What the operator wants results to say of persons. Secrets never pass; this decides about everything else that has a class.
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -64,14 +65,27 @@ impl ResultPolicy {
         let mut masked = Vec::new();
         let mut masking = Masking { policy: self, tool, path: Vec::new(), masked: &mut masked, found };
         masking.walk(data, classes.top(), None);
-        masked.sort_by_key(|(value, _): &(String, _)| std::cmp::Reverse(value.len()));
-        for text in texts {
-            for (value, class) in &masked {
-                if text.contains(value.as_str()) {
-                    *text = text.replace(value.as_str(), mark(*class));
-                }
+        cover(masked, texts);
+    }
+}
+
+/// Takes the values out of the texts, the longest where several begin. All are sought in one pass: a shard chooses how many there are.
+fn cover(mut masked: Vec<(String, Class)>, texts: Vec<&mut String>) {
+    masked.sort();
+    masked.dedup_by(|one, other| one.0 == other.0);
+    if masked.is_empty() || texts.is_empty() {
+        return;
+    }
+    let values = masked.iter().map(|(value, _)| value);
+    let marks: Vec<_> = masked.iter().map(|(_, class)| mark(*class)).collect();
+    match AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(values) {
+        Ok(sought) => {
+            for text in texts.into_iter().filter(|text| sought.is_match(text.as_str())) {
+                *text = sought.replace_all(text, &marks);
             }
         }
+        // More than can be sought at once: then nothing of the texts is shown.
+        Err(_) => texts.into_iter().for_each(|text| mark(Class::Secret).clone_into(text)),
     }
 }
 

@@ -203,8 +203,8 @@ fn bound(memory: u64, cpu: u64) -> io::Result<()> {
         rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most.saturating_add(1)) })?;
     }
     rustix::process::nice(NICE)?;
-    // A host that is killed leaves no compiler behind.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The death of a parent is that of the thread that started the child, which may end while the host goes on: so a host
+    // that is killed leaves a compiler behind until it has no more time, or nobody to write to.
     rustix::thread::set_no_new_privs(true)?;
     Ok(())
 }

@@ -17,7 +17,7 @@ mod threads;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -93,7 +93,9 @@ impl LoadError {
     /// Whether the same files may load another time: nothing is wrong with what they say.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Read { .. } | Self::Ended | Self::Compile(CompileError::Process(_)) => true,
+            Self::Read { .. } | Self::Ended | Self::Compile(CompileError::Process(_) | CompileError::Ended { .. }) => {
+                true
+            }
             // There was no room to run it.
             Self::List(failure) => matches!(failure, Failure::Crowded),
             Self::Compile(_)
@@ -179,14 +181,17 @@ pub struct Shard {
 }
 
 /// What all shards are loaded with.
+#[derive(Clone)]
 pub struct Loader {
     engine: Engine,
     cache: Option<Arc<Cache>>,
     compiler: Compiler,
     /// Components that are compiled at once; of those that nobody approved at least one fewer, so that an approved one
     /// need not wait for them.
-    compiling: Semaphore,
-    compiling_unapproved: Semaphore,
+    compiling: Arc<Semaphore>,
+    compiling_unapproved: Arc<Semaphore>,
+    /// Components that are being made, by their digest.
+    made: Arc<Mutex<BTreeMap<Digest, Weak<tokio::sync::Mutex<()>>>>>,
 }
 
 /// Components that are compiled at once on a machine of many cores.
@@ -200,18 +205,29 @@ impl Loader {
             engine,
             cache: cache.map(Arc::new),
             compiler,
-            compiling: Semaphore::new(at_once),
-            compiling_unapproved: Semaphore::new(at_once - 1),
+            compiling: Arc::new(Semaphore::new(at_once)),
+            compiling_unapproved: Arc::new(Semaphore::new(at_once - 1)),
+            made: Arc::default(),
         }
     }
 
+    /// What has begun is not begun again: it goes on where nobody waits for it any more, and whoever comes next finds it in
+    /// the cache.
     async fn component(
         &self,
         name: &ShardName,
         trust: Trust,
         binary: Binary,
     ) -> Result<(Component, Origin), LoadError> {
+        let (loader, name) = (self.clone(), name.clone());
+        let made = tokio::spawn(async move { loader.make(&name, trust, binary).await });
+        made.await.map_err(|_| LoadError::Ended)?
+    }
+
+    async fn make(&self, name: &ShardName, trust: Trust, binary: Binary) -> Result<(Component, Origin), LoadError> {
         let Binary { digest, bytes } = binary;
+        let one = self.one_of(digest);
+        let _one = one.lock().await;
         if let Some(cache) = self.cache.clone() {
             let engine = self.engine.clone();
             let cached = tokio::task::spawn_blocking(move || cache::cached(&engine, &cache, &digest));
@@ -227,6 +243,20 @@ impl Loader {
         tracing::info!(shard = %name, bytes = bytes.len(), "compiling, which may take a while");
         let component = cache::compiled(&self.engine, self.cache.clone(), self.compiler, digest, bytes).await?;
         Ok((component, Origin::Compiled))
+    }
+}
+
+impl Loader {
+    /// Held by whoever makes this component.
+    fn one_of(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|_, one| one.strong_count() > 0);
+        if let Some(one) = made.get(&digest).and_then(Weak::upgrade) {
+            return one;
+        }
+        let one = Arc::default();
+        made.insert(digest, Arc::downgrade(&one));
+        one
     }
 }
 

@@ -16,14 +16,17 @@ use tokio::sync::oneshot;
 const MOST: usize = 512;
 /// How long a thread waits for another call before it ends.
 const IDLE: Duration = Duration::from_secs(5);
-/// Niceness of a thread that runs a guest, and of one whose guest has computed for long (`setpriority(2)`).
-const NICE: i32 = 5;
-const NICE_WHEN_LONG: i32 = 15;
+/// How far a thread that runs a guest stands behind the host's own, and one whose guest has computed for long
+/// (`setpriority(2)`).
+const BEHIND: i32 = 5;
+const BEHIND_WHEN_LONG: i32 = 15;
+const LAST: i32 = 19;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-#[derive(Default)]
 pub(super) struct Threads {
+    /// The host's own niceness. Threads are started by others of any.
+    own: i32,
     state: Mutex<State>,
     came: Condvar,
 }
@@ -48,12 +51,13 @@ pub(super) enum NoThread {
 std::thread_local! {
     /// Whether this thread has been put behind the others. It cannot be brought forward again without privileges.
     static IS_LONG: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static OWN: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
 }
 
 /// Puts the thread of the caller, which runs a guest, behind those of younger calls.
 pub(super) fn step_back() {
     if !IS_LONG.replace(true) {
-        nice(NICE_WHEN_LONG);
+        nice((OWN.get() + BEHIND_WHEN_LONG).min(LAST));
     }
 }
 
@@ -61,6 +65,13 @@ pub(super) fn step_back() {
 fn nice(niceness: i32) {
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {
         tracing::debug!(%error, niceness, "a guest's thread keeps the priority it has");
+    }
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        let own = rustix::process::getpriority_process(None).unwrap_or(0);
+        Self { own, state: Mutex::default(), came: Condvar::new() }
     }
 }
 
@@ -100,7 +111,8 @@ struct Place(Arc<Threads>);
 
 impl Place {
     fn work(self, first: Job) {
-        nice(NICE);
+        OWN.set(self.0.own);
+        nice((self.0.own + BEHIND).min(LAST));
         let mut next = Some(first);
         while let Some(job) = next {
             job();

@@ -108,7 +108,9 @@ impl State {
             table.delete(options)?;
         }
         let request = table.delete(request)?;
-        let reply = spawn(async move { cross(&door, &caller, request, &ended).await });
+        // The call is not over before this is.
+        let tracked = caller.clone();
+        let reply = spawn(tracked.track(async move { cross(&door, &caller, request, &ended).await }));
         Ok(Ok(table.push(HostFutureIncomingResponse::Pending(reply))?))
     }
 }
