@@ -21,13 +21,13 @@ pub use peers::Within;
 pub use who::{ClientName, Principal};
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -272,7 +272,11 @@ impl Host {
             Ok(Ok(Outcome::Done(output))) => {
                 in_time(&cancelled.token, deadline, self.done(route, output, within.is_some())).await
             }
-            Ok(Ok(Outcome::InputRequired(asked))) => Ok(Good::InputRequired(self.door.clean_questions(asked))),
+            Ok(Ok(Outcome::InputRequired(asked))) => {
+                let bytes = asked.state.len() + asked.questions.iter().map(|one| one.message.len()).sum::<usize>();
+                let cleaned = async { Ok(apart(bytes, || self.door.clean_questions(asked)).await) };
+                in_time(&cancelled.token, deadline, cleaned).await.map(Good::InputRequired)
+            }
             Ok(Ok(Outcome::Unusable(unusable))) => Err(unusable_fault(route, &unusable, limits.output_bytes)),
             Ok(Err(error)) => Err(Fault::Tool { code: error.code(), text: self.door.clean_text(error.text()) }),
             Err(failure) => Err(self.failed(&route.shard, &failure)),
@@ -320,7 +324,7 @@ impl Host {
         let bytes = output.written.as_ref().map_or(0, String::len)
             + texts
             + output.notes.iter().map(String::len).sum::<usize>();
-        Ok(apart(bytes, || {
+        let cleaned = apart(bytes, || {
             let (mut output, mut redactions) = self.door.clean_output(output);
             let Output { data, content, notes, .. } = &mut output;
             let mut texts: Vec<&mut String> = notes.iter_mut().collect();
@@ -329,7 +333,8 @@ impl Host {
             let data = data.as_mut().unwrap_or(&mut nothing);
             policy.mask(route.tool.name.as_str(), &route.told, data, texts, &mut redactions);
             Good::Done(Done::new(output, redactions))
-        }))
+        });
+        Ok(cleaned.await)
     }
 
     async fn close(&self, tool: String, entry: Entry, result: Result<Good, Fault>, used: Used) -> Answer {
@@ -437,12 +442,20 @@ async fn in_time<T>(
     if cancelled.is_cancelled() { Err(Fault::Guest(Failure::Cancelled.code())) } else { done }
 }
 
+/// Results that are worked on at once: half of the processors, so that the others serve.
+static CLEANING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2))));
+
 /// Works on so many bytes of a result without keeping anybody else's task waiting behind it.
-fn apart<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+async fn apart<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     /// Some milliseconds' work.
     const LIGHT: usize = 64 << 10;
-    let may_move = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-    if bytes > LIGHT && may_move { tokio::task::block_in_place(work) } else { work() }
+    if bytes <= LIGHT || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread {
+        return work();
+    }
+    // It is never closed.
+    let _turn = CLEANING.acquire().await;
+    tokio::task::block_in_place(work)
 }
 
 /// The operator learns why, the client what to do.

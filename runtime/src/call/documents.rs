@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClientName, Fault, Host, Principal, asked_of};
+use super::{ClientName, Fault, Host, Principal, apart, asked_of, in_time};
 use crate::audit::{self, Crossing, Ending, Event, Facts, Note, Scrubbed};
 use crate::egress::Caller;
 use crate::shard::{Failure, Shard};
@@ -37,20 +37,22 @@ impl Host {
         }
         let most = shard.rights.limits.output_bytes;
         let what = format!("prompt {}", prompt.name);
-        let messages = self
-            .recorded(shard, what, reader, async |caller| {
-                match shard.get_prompt(&self.door, caller, &prompt.name, arguments).await? {
-                    Ok(messages) => Ok(Ok(messages)),
-                    Err(PromptError::NotFound) => Ok(Err(Fault::NotFound)),
-                    Err(PromptError::TooLarge) => Ok(Err(Fault::OutputTooLarge { most })),
-                    Err(PromptError::InvalidArguments(text)) => {
-                        Ok(Err(Fault::InvalidArguments(self.door.clean_text(&text))))
-                    }
+        self.recorded(shard, what, reader, async |caller| {
+            match shard.get_prompt(&self.door, caller, &prompt.name, arguments).await? {
+                Ok(messages) => {
+                    let bytes = messages.iter().map(|message| message.text.len()).sum();
+                    let clean = |message: Message| Message { text: self.door.clean_text(&message.text), ..message };
+                    let clean = apart(bytes, || messages.into_iter().map(clean).collect());
+                    Ok(in_time(&caller.cancelled, caller.deadline, async { Ok(clean.await) }).await)
                 }
-            })
-            .await?;
-        let clean = |message: Message| Message { text: self.door.clean_text(&message.text), ..message };
-        Ok(messages.into_iter().map(clean).collect())
+                Err(PromptError::NotFound) => Ok(Err(Fault::NotFound)),
+                Err(PromptError::TooLarge) => Ok(Err(Fault::OutputTooLarge { most })),
+                Err(PromptError::InvalidArguments(text)) => {
+                    Ok(Err(Fault::InvalidArguments(self.door.clean_text(&text))))
+                }
+            }
+        })
+        .await
     }
 
     pub async fn document(&self, uri: &str, reader: Reader) -> Result<(&Document, Body), Fault> {
@@ -62,12 +64,17 @@ impl Host {
         let what = format!("document {}", document.name);
         let body = self
             .recorded(shard, what, reader, async |caller| {
-                let body = shard.read_document(&self.door, caller, uri).await?.ok_or(Fault::NotFound);
-                Ok(body
-                    .and_then(|body| if body.bytes() <= most { Ok(body) } else { Err(Fault::OutputTooLarge { most }) }))
+                let Some(body) = shard.read_document(&self.door, caller, uri).await? else {
+                    return Ok(Err(Fault::NotFound));
+                };
+                if body.bytes() > most {
+                    return Ok(Err(Fault::OutputTooLarge { most }));
+                }
+                let clean = apart(body.bytes(), || self.door.clean_body(body));
+                Ok(in_time(&caller.cancelled, caller.deadline, async { Ok(clean.await) }).await)
             })
             .await?;
-        Ok((document, self.door.clean_body(body)))
+        Ok((document, body))
     }
 
     /// Somebody tried: that is on record too. The name is anybody's text and is not.

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,17 +38,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The thread that looks, for as long as a server runs.
 pub(super) struct Watch {
     events: Sender<Event>,
+    /// The operator wants another look at everything. Once or a thousand times: one look, at most five a second.
+    wanted: Arc<AtomicBool>,
     ended: Arc<Notify>,
 }
 
 enum Event {
-    /// The operator wants another look at everything.
-    Look,
-    Looked {
-        number: u64,
-        afresh: bool,
-        found: Box<Result<(Reloaded, Option<Exit>), Exit>>,
-    },
+    Looked { number: u64, afresh: bool, found: Box<Result<(Reloaded, Option<Exit>), Exit>> },
     Stop,
 }
 
@@ -56,6 +53,7 @@ struct Watcher {
     current: Arc<Current>,
     runtime: Handle,
     events: (Sender<Event>, Receiver<Event>),
+    wanted: Arc<AtomicBool>,
     seen: Seen,
     /// As lock and quarantine were last read, or why they could not be.
     approved: Result<Arc<Approved>, String>,
@@ -87,12 +85,13 @@ impl Watch {
     pub(super) fn start(started: Started, current: Arc<Current>) -> Result<Self, Exit> {
         let Started { ground, host, approvals, approved, amiss } = started;
         let (events, received) = mpsc::channel();
-        let ended = Arc::new(Notify::new());
+        let (wanted, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let watcher = Watcher {
             ground: Arc::new(ground),
             current,
             runtime: Handle::current(),
             events: (events.clone(), received),
+            wanted: Arc::clone(&wanted),
             seen: approvals,
             approved: Ok(Arc::new(approved)),
             known: host.router().shards().to_vec(),
@@ -114,12 +113,12 @@ impl Watch {
             at_end.notify_one();
         });
         thread.map_err(|error| Exit::failed("no thread to look at approvals", &error))?;
-        Ok(Self { events, ended })
+        Ok(Self { events, wanted, ended })
     }
 
     /// Looks again at lock, quarantine, folders and the files of secrets.
     pub(super) fn look_again(&self) {
-        self.send(Event::Look);
+        self.wanted.store(true, Ordering::Release);
     }
 
     /// Ends the thread, which then holds the ledger no more: its last holder waits for the disk.
@@ -140,7 +139,6 @@ impl Watcher {
         loop {
             match self.events.1.recv_timeout(LOOK) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(Event::Look) => self.approvals(true),
                 Ok(Event::Looked { number, afresh, found }) => {
                     // What was found counts only under the approvals as they are now.
                     self.approvals(false);
@@ -148,7 +146,10 @@ impl Watcher {
                         self.take_over(*found, afresh);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.approvals(false),
+                Err(RecvTimeoutError::Timeout) => {
+                    let anyway = self.wanted.swap(false, Ordering::AcqRel);
+                    self.approvals(anyway);
+                }
             }
             if self.looking.is_none() && self.due.is_some_and(|due| due <= Instant::now()) {
                 self.look(false);

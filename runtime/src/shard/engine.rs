@@ -29,6 +29,9 @@ const MAX_TABLE_ELEMENTS: usize = 64 << 10;
 /// Guest stack. Host functions run on the rest of the fibre's stack.
 const WASM_STACK: usize = 512 << 10;
 const FIBRE_STACK: usize = 2 << 20;
+/// Slots that keep the image of the component that was in them last, and with it a descriptor: components that were replaced
+/// leave no more than these behind.
+const MAX_WARM: u32 = 32;
 /// Pages of a slot that stay mapped between calls. Resetting them by copying is cheaper than asking the kernel to take
 /// them back and to fault them in again; `docs/benchmarks.md` has the figures.
 const KEEP_RESIDENT: usize = 2 << 20;
@@ -112,6 +115,7 @@ fn pool() -> PoolingAllocationConfig {
     pool.table_keep_resident(KEEP_RESIDENT);
     pool.async_stack_keep_resident(FIBRE_STACK);
     pool.decommit_batch_size(64);
+    pool.max_unused_warm_slots(MAX_WARM);
     pool.pagemap_scan(Enabled::Auto);
     pool
 }
