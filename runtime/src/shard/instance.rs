@@ -194,7 +194,8 @@ impl Meter {
     }
 
     fn end(&self) {
-        let poll = thread_time().saturating_sub(self.since.swap(thread_time(), Ordering::Relaxed));
+        let now = thread_time();
+        let poll = now.saturating_sub(self.since.swap(now, Ordering::Relaxed));
         self.spent.fetch_add(poll, Ordering::Relaxed);
     }
 

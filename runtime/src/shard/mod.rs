@@ -244,9 +244,7 @@ impl Loader {
         let component = cache::compiled(&self.engine, self.cache.clone(), self.compiler, digest, bytes).await?;
         Ok((component, Origin::Compiled))
     }
-}
 
-impl Loader {
     /// Held by whoever makes this component.
     fn one_of(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
