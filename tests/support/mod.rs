@@ -187,10 +187,11 @@ impl Nexus {
         lines
     }
 
-    /// Every line of the ledger.
+    /// Every line of the ledger. One that has no end yet is being written.
     pub fn whole_ledger(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.ledger_file()).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// `nexus serve` over HTTP on a free port.
