@@ -34,7 +34,7 @@ const FIBRE_STACK: usize = 2 << 20;
 const MAX_WARM: u32 = 32;
 /// Pages of a slot that stay mapped between calls. Resetting them by copying is cheaper than asking the kernel to take
 /// them back and to fault them in again; `docs/benchmarks.md` has the figures.
-const KEEP_RESIDENT: usize = 2 << 20;
+const KEEP_RESIDENT: usize = 512 << 10;
 
 /// Where guests run: the WebAssembly engine, the threads that they compute on, and the memory of all of them together.
 #[derive(Clone)]
@@ -114,7 +114,7 @@ fn pool() -> PoolingAllocationConfig {
     pool.linear_memory_keep_resident(KEEP_RESIDENT);
     pool.table_keep_resident(KEEP_RESIDENT);
     pool.async_stack_keep_resident(FIBRE_STACK);
-    pool.decommit_batch_size(64);
+    pool.decommit_batch_size(1);
     pool.max_unused_warm_slots(MAX_WARM);
     pool.pagemap_scan(Enabled::Auto);
     pool
