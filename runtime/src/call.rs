@@ -251,7 +251,7 @@ impl Host {
             asked.progress.clone(),
         );
         let neighbourhood = Neighbourhood::of(self, asked, &route.shard.manifest.name, deadline);
-        let caller = Arc::new(caller.among(neighbourhood).within(room.memory()));
+        let caller = Arc::new(caller.among(neighbourhood).within(room.memory()).answering(asked.memory.clone()));
         let context = CallContext {
             call_id: entry.event_id().to_string(),
             remaining_ms: u64::try_from((deadline - now).as_millis()).unwrap_or(u64::MAX),
@@ -270,10 +270,11 @@ impl Host {
         *used = Used { crossings: caller.crossings(), memory: caller.memory.peak() };
         match ended {
             Ok(Ok(Outcome::Done(output))) => {
-                in_time(&cancelled.token, deadline, self.done(route, output, within.is_some())).await
+                in_time(&cancelled.token, deadline, self.done(route, &caller, output, within.is_some())).await
             }
             Ok(Ok(Outcome::InputRequired(asked))) => {
                 let bytes = asked.state.len() + asked.questions.iter().map(|one| one.message.len()).sum::<usize>();
+                keep(&caller, bytes)?;
                 let cleaned = async { Ok(apart(bytes, || self.door.clean_questions(asked)).await) };
                 in_time(&cancelled.token, deadline, cleaned).await.map(Good::InputRequired)
             }
@@ -313,17 +314,18 @@ impl Host {
     }
 
     /// A result must fit what was promised of it before anybody gets it.
-    async fn done(&self, route: &Route, mut output: Output, is_peer: bool) -> Result<Good, Fault> {
+    async fn done(&self, route: &Route, caller: &Caller, mut output: Output, is_peer: bool) -> Result<Good, Fault> {
+        let texts = output.content.iter().map(Content::bytes).sum::<usize>();
+        let bytes = output.written.as_ref().map_or(0, String::len)
+            + texts
+            + output.notes.iter().map(String::len).sum::<usize>();
+        keep(caller, bytes)?;
         output.data = judged::data(route, output.data).await?;
         if !output.complete && output.notes.is_empty() {
             return Err(Fault::OutputMisfit);
         }
         // A shard that asks another joins what clients need not see; what it makes of it is masked by its own tool's name.
         let policy = if is_peer { &ResultPolicy::default() } else { &self.results };
-        let texts = output.content.iter().map(Content::bytes).sum::<usize>();
-        let bytes = output.written.as_ref().map_or(0, String::len)
-            + texts
-            + output.notes.iter().map(String::len).sum::<usize>();
         let cleaned = apart(bytes, || {
             let (mut output, mut redactions) = self.door.clean_output(output);
             let Output { data, content, notes, .. } = &mut output;
@@ -425,6 +427,15 @@ impl Host {
         let Used { crossings, memory } = used;
         Answer { tool, result, position, source: self.source(), as_of, dev: self.standing.dev, crossings, memory }
     }
+}
+
+/// What an answer takes beside its tree, for each byte that the guest wrote: as it was handed over, scrubbed, and twice in the
+/// message to the client, as structure and as text.
+const COPIES: usize = 4;
+
+/// Room for an answer of so many bytes, until whoever asked has done with it.
+fn keep(caller: &Caller, bytes: usize) -> Result<(), Fault> {
+    if caller.keep(COPIES.saturating_mul(bytes)) { Ok(()) } else { Err(Fault::Busy) }
 }
 
 /// No longer than the call may last, and not for a shard that was stopped meanwhile.

@@ -30,6 +30,8 @@ pub enum Refusal {
     Circle(ShardName),
     #[error("calls of other shards' tools are {0} deep, and no call goes deeper")]
     TooDeep(usize),
+    #[error("host has no room for the arguments of another shard's tool")]
+    Crowded,
     #[error("calls of other shards' tools, or artifacts, of this call are used up")]
     UsedUp,
     #[error("the other shard's tool did not answer: {}", .0.as_str())]
@@ -98,7 +100,7 @@ impl Refusal {
             Self::Wire(error) => wire(error),
             Self::Resting(_) => Code::Unreachable,
             Self::Body(_) => Code::BadReply,
-            Self::Ledger(LedgerError::Busy) => Code::Busy,
+            Self::Ledger(LedgerError::Busy) | Self::Crowded => Code::Busy,
             Self::Ledger(_) => Code::Unrecorded,
             Self::OverBudget => Code::OverBudget,
             Self::Deadline => Code::Timeout,
@@ -117,6 +119,7 @@ impl Refusal {
             | Self::PeerArguments
             | Self::Circle(_)
             | Self::TooDeep(_)
+            | Self::Crowded
             | Self::UsedUp
             | Self::ArtifactName
             | Self::Leak(_)

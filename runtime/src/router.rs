@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::egress::MemoryAccount;
 use crate::names::{ShardName, ToolName};
 use crate::redact::Classes;
 use crate::schema::{Judge, Schema};
@@ -119,6 +120,11 @@ impl Router {
     /// Sorted by URI within each shard, and shards by name.
     pub fn documents(&self) -> impl Iterator<Item = (&Arc<Shard>, &Document)> {
         self.shards.iter().flat_map(|shard| shard.documents.iter().map(move |document| (shard, document)))
+    }
+
+    /// What all guests together may have the host keep.
+    pub fn memory(&self) -> &Arc<MemoryAccount> {
+        self.rooms.memory()
     }
 
     /// Room for a call of this shard, or none at once.

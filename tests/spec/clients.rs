@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
@@ -405,6 +406,89 @@ fn calls_whose_clients_go_away_end_with_them() {
     };
     eventually("their end", || count("ended") + count("abandoned") == count("asked"));
     assert_answered(&server);
+}
+
+/// The guest's results are as large as `SEVEN` in the data alone, and twice that in a message.
+const SEVEN: usize = 7 << 20;
+/// A quarter of it is for answers on their way, which has room for three such messages.
+const ALL: usize = 200 << 20;
+
+fn wordy() -> Nexus {
+    let wordy = |manifest: String| {
+        let manifest = manifest.replace("memory = \"16MiB\"", "memory = \"64MiB\"");
+        manifest.replace("output-bytes = \"1MiB\"", "output-bytes = \"8MiB\"")
+    };
+    patient().with_shard_as(&guest("hostile"), "hostile", wordy).set("sandbox.max-bytes", 200 << 20)
+}
+
+/// Asks for a long result and takes as much of the answer as shows that it has begun.
+fn ask_for_much(server: &Serving, session: Option<&str>, id: u64) -> TcpStream {
+    let call = json!({ "name": "hostile_output", "arguments": { "bytes": SEVEN } });
+    let (body, head) = match session {
+        None => {
+            let head = head(server, "Mcp-Name: hostile_output\r\n").replace("tools/list", "tools/call");
+            (request(id, "tools/call", call), head)
+        }
+        Some(session) => {
+            let head = head(server, &format!("Mcp-Session-Id: {session}\r\n")).replace(LATEST, OLDER);
+            let head = head.replace("Mcp-Method: tools/list\r\n", "");
+            (json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call }), head)
+        }
+    };
+    let mut stream = connect(server);
+    // Or the system takes all of it in the client's place.
+    set_socket_recv_buffer_size(&stream, 64 << 10).unwrap();
+    let body = body.to_string();
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(String::from_utf8_lossy(&first), "HTTP/1.1 200");
+    stream
+}
+
+#[test]
+fn answers_that_nobody_reads_take_their_share_and_give_way() {
+    let nexus = wordy();
+    let server = nexus.serve();
+    let read_whole = || {
+        let client = server.client();
+        let answer = client.call("hostile_output", json!({ "bytes": SEVEN }));
+        assert_eq!(answer["structuredContent"]["text"].as_str().map(str::len), Some(SEVEN), "{:#}", answer["_meta"]);
+    };
+    read_whole();
+    let before = server.resident();
+    let session = initialize(&server.client()).session.unwrap();
+    for session in [None, Some(session.as_str())] {
+        let unread: Vec<_> = (0..8).map(|id| ask_for_much(&server, session, id)).collect();
+        let more = server.resident().saturating_sub(before);
+        assert!(more < ALL, "{} MiB more", more >> 20);
+        assert_answered(&server);
+        // Whoever reads gets all of it, and who read nothing has lost his place to him.
+        read_whole();
+        drop(unread);
+        read_whole();
+    }
+}
+
+#[test]
+fn a_client_over_stdio_that_reads_nothing_is_told_that_there_is_no_room() {
+    let nexus = wordy();
+    let mut stdio = nexus.stdio();
+    stdio.rpc(1000, "tools/list", json!({}));
+    let call = json!({ "name": "hostile_output", "arguments": { "bytes": SEVEN } });
+    for id in 0..12 {
+        stdio.write(&request(id, "tools/call", call.clone()).to_string());
+    }
+    let ended = || nexus.ledger().iter().filter(|line| line["kind"] == "call" && line["phase"] == "ended").count();
+    eventually("every end", || ended() == 12);
+    let answers: Vec<_> = (0..12).map(|_| stdio.read()).collect();
+    let text = |answer: &Value| answer["result"]["structuredContent"]["text"].as_str().map(str::len);
+    let (whole, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| text(answer) == Some(SEVEN));
+    assert!(!whole.is_empty() && whole.len() < 5, "{}", whole.len());
+    assert!(others.iter().all(|answer| answer["result"]["_meta"]["nexus/error"] == "busy"), "{:#?}", others.first());
+    let again = stdio.rpc(100, "tools/call", call);
+    assert_eq!(text(&again), Some(SEVEN), "there is room again");
+    assert_eq!(stdio.close(), Some(0));
 }
 
 #[test]

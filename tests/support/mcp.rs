@@ -74,7 +74,7 @@ impl Http {
             request = request.header(name, value);
         }
         let mut response = request.send(body)?;
-        let text = response.body_mut().read_to_string()?;
+        let text = response.body_mut().with_config().limit(1 << 26).read_to_string()?;
         let session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
         let events = text.lines().filter_map(|line| line.strip_prefix("data:").map(str::trim));
         let whole = serde_json::from_str(&text).into_iter();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use nexus::audit::{self, Crossing, Entry, Evidence, Ledger, Options, Subject};
 use nexus::call::{Asked, Clock, Host, Principal};
-use nexus::egress::{Caller, Door, MemoryAccount, Rights};
+use nexus::egress::{AnswerMemory, Caller, Door, MemoryAccount, Rights};
 use nexus::manifest::{Manifest, Values};
 use nexus::names::{CredentialName, SettingName, ToolName};
 use nexus::outbound::{Host as Destination, Scheme};
@@ -154,6 +154,7 @@ pub fn asked() -> Asked {
         cancelled: CancellationToken::new(),
         progress: None,
         resumed: None,
+        memory: AnswerMemory::default(),
         within: None,
     }
 }

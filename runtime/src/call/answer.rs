@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::peers::Within;
 use super::{ClientName, Principal};
 use crate::audit::{Ending, Facts, Position, Scrubbed};
-use crate::egress::{Crossed, Progress};
+use crate::egress::{AnswerMemory, Crossed, Progress};
 use crate::redact::Redactions;
 use crate::tool::{Content, InputRequired, Output, Resumed};
 use crate::wire::Source;
@@ -24,6 +24,8 @@ pub struct Asked {
     /// Where progress goes, if the client wants it.
     pub progress: Option<mpsc::Sender<Progress>>,
     pub resumed: Option<Resumed>,
+    /// To be held for as long as anything of the answer is there.
+    pub memory: AnswerMemory,
     /// What a call of a peer inherits from its caller. A client's call: nothing.
     pub within: Option<Within>,
 }

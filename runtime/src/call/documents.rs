@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClientName, Fault, Host, Principal, apart, asked_of, in_time};
+use super::{ClientName, Fault, Host, Principal, apart, asked_of, in_time, keep};
 use crate::audit::{self, Crossing, Ending, Event, Facts, Note, Scrubbed};
-use crate::egress::Caller;
+use crate::egress::{AnswerMemory, Caller};
 use crate::shard::{Failure, Shard};
 use crate::tool::{Body, Document, Message, PromptError};
 
@@ -16,6 +16,8 @@ pub struct Reader {
     pub principal: Principal,
     pub client: Option<ClientName>,
     pub cancelled: CancellationToken,
+    /// To be held for as long as anything of the answer is there.
+    pub memory: AnswerMemory,
 }
 
 impl Host {
@@ -41,6 +43,9 @@ impl Host {
             match shard.get_prompt(&self.door, caller, &prompt.name, arguments).await? {
                 Ok(messages) => {
                     let bytes = messages.iter().map(|message| message.text.len()).sum();
+                    if let Err(busy) = keep(caller, bytes) {
+                        return Ok(Err(busy));
+                    }
                     let clean = |message: Message| Message { text: self.door.clean_text(&message.text), ..message };
                     let clean = apart(bytes, || messages.into_iter().map(clean).collect());
                     Ok(in_time(&caller.cancelled, caller.deadline, async { Ok(clean.await) }).await)
@@ -69,6 +74,9 @@ impl Host {
                 };
                 if body.bytes() > most {
                     return Ok(Err(Fault::OutputTooLarge { most }));
+                }
+                if let Err(busy) = keep(caller, body.bytes()) {
+                    return Ok(Err(busy));
                 }
                 let clean = apart(body.bytes(), || self.door.clean_body(body));
                 Ok(in_time(&caller.cancelled, caller.deadline, async { Ok(clean.await) }).await)
@@ -118,7 +126,7 @@ impl Host {
                 let cancelled = self.cancelled(shard, &reader.cancelled);
                 let stop = cancelled.token.clone();
                 let caller = Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, stop);
-                let caller = Arc::new(caller.within(room.memory()));
+                let caller = Arc::new(caller.within(room.memory()).answering(reader.memory));
                 let ended = run(&caller).await.unwrap_or_else(|failure| Err(self.failed(shard, &failure)));
                 caller.close();
                 ended

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{Asked, Fault, Host, Within};
 use crate::audit::Entry;
+use crate::egress::AnswerMemory;
 use crate::manifest::Probe;
 use crate::names::ShardName;
 use crate::router::OWN_NAME;
@@ -95,6 +96,7 @@ impl Host {
                     cancelled: asked.cancelled.clone(),
                     progress: None,
                     resumed: None,
+                    memory: AnswerMemory::default(),
                     within: Some(within.clone()),
                 };
                 let place = n_probes;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Asked, ClientName, Fault, Good, Host, Principal};
 use crate::audit::EventId;
-use crate::egress::{Answering, Neighbours, PeerAnswer, PeerFault};
+use crate::egress::{AnswerMemory, Answering, Neighbours, PeerAnswer, PeerFault};
 use crate::names::{ShardName, ToolName};
 use crate::policy::PeerPermit;
 use crate::refusal::Code;
@@ -60,6 +60,7 @@ impl Neighbours for Neighbourhood {
 
     fn call<'a>(&'a self, permit: &'a PeerPermit, arguments: Value, parent: EventId) -> Answering<'a> {
         let within = Within { parent, deadline: self.deadline, waiting: self.waiting.clone() };
+        let memory = AnswerMemory::default();
         let asked = Asked {
             tool: permit.tool().to_string(),
             arguments,
@@ -69,17 +70,18 @@ impl Neighbours for Neighbourhood {
             // Reports of one part say little of the whole: those are the caller's to make.
             progress: None,
             resumed: None,
+            memory: memory.clone(),
             within: Some(within),
         };
         let under_way = self.host.peers.token();
         Box::pin(async move {
             let _under_way = under_way;
-            answer(self.host.call_within(asked).await)
+            answer(self.host.call_within(asked).await, memory)
         })
     }
 }
 
-fn answer(answer: Answer) -> Result<PeerAnswer, PeerFault> {
+fn answer(answer: Answer, held: AnswerMemory) -> Result<PeerAnswer, PeerFault> {
     let Answer { tool, result, position, source, as_of, dev: _, crossings: _, memory: _ } = answer;
     let call = position.map(|position| position.event_id);
     match (result, call) {
@@ -92,6 +94,7 @@ fn answer(answer: Answer) -> Result<PeerAnswer, PeerFault> {
             call,
             source,
             as_of,
+            memory: held,
         }),
         (Ok(Good::InputRequired(_)), Some(_)) => {
             let text = format!("{tool} asks a person something, which a call of another shard cannot");

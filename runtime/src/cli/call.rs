@@ -15,7 +15,7 @@ use super::settings::Settings;
 use super::start::Started;
 use super::{Common, start};
 use crate::call::{Answer, Asked, ClientName, Good, Principal};
-use crate::egress::{Crossed, Verdict};
+use crate::egress::{AnswerMemory, Crossed, Verdict};
 use crate::tool::Content;
 
 #[derive(Args)]
@@ -53,6 +53,7 @@ impl Call {
                 cancelled,
                 progress: None,
                 resumed: None,
+                memory: AnswerMemory::default(),
                 within: None,
             })
             .await;

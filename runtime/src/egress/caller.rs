@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::tally::Tally;
-use super::{Held, MemoryAccount, Neighbours};
+use super::{AnswerMemory, MemoryAccount, Neighbours};
 use crate::audit::{EventId, Kind, Ledger, Subject};
 use crate::names::{CredentialName, ShardName, ToolName};
 use crate::policy::{Artifacts, Directories, Grants, Pace, Peers};
@@ -88,8 +88,8 @@ pub struct Caller {
     /// What this call makes the host keep.
     pub memory: Arc<MemoryAccount>,
     pub(super) tally: Tally,
-    /// What a result takes, for as long as the call lasts.
-    kept: Mutex<Vec<Held>>,
+    /// What its answer takes.
+    answer: AnswerMemory,
     crossings: Mutex<Vec<Crossed>>,
 }
 
@@ -219,7 +219,7 @@ impl Caller {
             spent: AtomicU32::new(0),
             tally: Tally::default(),
             crossings: Mutex::default(),
-            kept: Mutex::default(),
+            answer: AnswerMemory::default(),
         }
     }
 
@@ -227,6 +227,12 @@ impl Caller {
     #[must_use]
     pub fn among(self, neighbours: Arc<dyn Neighbours>) -> Self {
         Self { neighbours: Some(neighbours), ..self }
+    }
+
+    /// Who asked holds what the answer takes.
+    #[must_use]
+    pub fn answering(self, answer: AnswerMemory) -> Self {
+        Self { answer, ..self }
     }
 
     /// What the call makes the host keep counts in this account, too.
@@ -315,11 +321,9 @@ impl Caller {
         self.tally.close();
     }
 
-    /// Keeps so many bytes for this call's result, beside what the guest itself may have. False: there is no room for them.
+    /// Keeps so many bytes for this call's answer, beside what the guest itself may have. False: there is no room for them.
     pub(crate) fn keep(&self, bytes: usize) -> bool {
-        let Some(held) = self.memory.hold_above(bytes) else { return false };
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(held);
-        true
+        self.answer.keep(&self.memory, bytes)
     }
 
     pub(super) fn crossed(&self, crossed: Crossed) {

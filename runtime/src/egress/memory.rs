@@ -5,8 +5,8 @@
 //! shards by the process's ceiling. The account is exact about what it is told and knows nothing else: code that keeps
 //! something for a guest holds a [`Held`] for as long as it keeps it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes in use, and the most there may be.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ pub struct Held {
     account: Arc<MemoryAccount>,
     bytes: usize,
 }
+
+/// What an answer takes, from the guest's result to the client's end of the line. Whoever asked holds it for as long as
+/// anything of the answer is there: a call that is over has given back its room, and its answer has not.
+#[derive(Debug, Clone, Default)]
+pub struct AnswerMemory(Arc<Mutex<Option<Held>>>);
 
 impl MemoryAccount {
     /// An account of its own: the process's.
@@ -127,9 +132,66 @@ impl Drop for Held {
     }
 }
 
+impl AnswerMemory {
+    /// Holds so many bytes more, above a call's account. False: there is no room for them.
+    pub fn keep(&self, call: &Arc<MemoryAccount>, bytes: usize) -> bool {
+        let mut held = self.lock();
+        match held.as_mut() {
+            Some(held) => held.grow(bytes),
+            None => {
+                *held = call.hold_above(bytes);
+                held.is_some()
+            }
+        }
+    }
+
+    /// The answer is so many bytes now and nothing else, and counts in this account. False: there is no room there, and what
+    /// was held is held still.
+    pub fn becomes(&self, account: &Arc<MemoryAccount>, bytes: usize) -> bool {
+        let moved = account.hold(bytes);
+        let is_moved = moved.is_some();
+        if is_moved {
+            *self.lock() = moved;
+        }
+        is_moved
+    }
+
+    /// What it takes from here on is the taker's.
+    pub fn take(&self) -> Option<Held> {
+        self.lock().take()
+    }
+
+    /// Nothing of it is left.
+    pub fn clear(&self) {
+        drop(self.take());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_outlives_its_call_and_moves_from_its_shard_to_what_is_on_its_way_out() {
+        let process = MemoryAccount::new(100);
+        let (shard, answers) = (process.within(60), process.within(30));
+        let call = shard.within(10);
+        let answer = AnswerMemory::default();
+        assert!(answer.keep(&call, 30) && answer.keep(&call, 20), "more than the guest itself may have");
+        assert!(!answer.keep(&call, 11), "and no more than its shard");
+        drop(call);
+        assert_eq!((process.used(), shard.used()), (50, 50));
+        assert!(!answer.becomes(&answers, 31));
+        assert_eq!((shard.used(), answers.used()), (50, 0), "what does not fit stays where it is");
+        assert!(answer.becomes(&answers, 30));
+        assert_eq!((process.used(), shard.used(), answers.used()), (30, 0, 30));
+        answer.clone().clear();
+        assert_eq!(process.used(), 0);
+    }
 
     #[test]
     fn what_is_held_counts_in_every_account_above_and_comes_back() {

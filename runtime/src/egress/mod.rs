@@ -30,7 +30,7 @@ pub use artifact::Found;
 use caller::Way;
 pub use caller::{Caller, Crossed, Limits, Progress, Rights, Verdict};
 pub use directory::OpenSearch;
-pub use memory::{Held, MemoryAccount};
+pub use memory::{AnswerMemory, Held, MemoryAccount};
 pub use peer::{Answering, Neighbours, PeerAnswer, PeerFault};
 use record::Plan;
 pub use talk::Level;

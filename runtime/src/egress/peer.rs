@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::caller::Way;
-use super::{Caller, Crossed, Door, Verdict};
+use super::{AnswerMemory, Caller, Crossed, Door, Held, Verdict};
 use crate::audit::{Asked, Crossing, Digest, Ending, Entry, EventId, Facts, Released};
+use crate::json;
 use crate::names::{ShardName, ToolName};
 use crate::policy::{NotAPeer, PeerPermit};
 use crate::redact::Place;
@@ -50,6 +51,8 @@ pub struct PeerAnswer {
     pub call: EventId,
     pub source: Source,
     pub as_of: Timestamp,
+    /// Held until the calling guest has it.
+    pub memory: AnswerMemory,
 }
 
 /// Why there is none.
@@ -124,17 +127,18 @@ impl Door {
         if waiting.len() >= MOST_DEEP {
             return Err(Refusal::TooDeep(waiting.len()));
         }
-        let read = crate::json::parse(arguments, caller.rights.limits.memory).ok().filter(Value::is_object);
-        let read = read.ok_or(Refusal::PeerArguments)?;
+        let weight = json::weigh(arguments, caller.rights.limits.memory).map_err(|_| Refusal::PeerArguments)?;
+        let held = caller.memory.hold_above(weight.tree).ok_or(Refusal::Crowded)?;
+        let read = json::build(arguments).ok().filter(Value::is_object).ok_or(Refusal::PeerArguments)?;
         self.scrubber.leak_of_text(arguments.as_bytes(), Place::Arguments)?;
         caller.spend(Way::Peer)?;
-        Ok(Judged { permit, arguments: read, neighbours })
+        Ok(Judged { permit, arguments: read, neighbours, _held: held })
     }
 
     async fn ask_peer(&self, caller: &Caller, judged: Judged<'_>, parent: EventId) -> Result<PeerAnswer, Asking> {
         let room = tokio::time::timeout_at(caller.deadline, caller.peer_room());
         let _room = room.await.map_err(|_| Asking::Refused(Refusal::Deadline))?;
-        let Judged { permit, arguments, neighbours } = judged;
+        let Judged { permit, arguments, neighbours, _held } = judged;
         neighbours.call(&permit, arguments, parent).await.map_err(|fault| match fault {
             PeerFault::Refused(code) => Asking::Refused(Refusal::Peer(code)),
             PeerFault::Tool(error) => Asking::Tool(error),
@@ -169,6 +173,8 @@ struct Judged<'a> {
     permit: PeerPermit,
     arguments: Value,
     neighbours: &'a dyn Neighbours,
+    /// What the arguments take.
+    _held: Held,
 }
 
 enum Asking {

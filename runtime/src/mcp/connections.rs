@@ -9,7 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -36,6 +36,8 @@ struct Progress {
     since: Instant,
     /// The client takes nothing of what we have for it, since then.
     stalled: Option<Instant>,
+    /// Pieces of answers that take room and are on their way, and since when nothing of it was over.
+    sends: (usize, Instant),
 }
 
 /// One connection, as the table and its own task see it.
@@ -62,6 +64,21 @@ impl Connection {
 
     pub(super) fn answer(&self) {
         self.enter(Phase::Answer);
+    }
+
+    /// A piece of an answer is on its way, and takes room until the client has it.
+    pub(super) fn sends(&self) {
+        let (pieces, since) = &mut self.progress().sends;
+        if *pieces == 0 {
+            *since = Instant::now();
+        }
+        *pieces += 1;
+    }
+
+    /// The client has taken a piece.
+    pub(super) fn sent(&self) {
+        let (pieces, since) = &mut self.progress().sends;
+        (*pieces, *since) = (pieces.saturating_sub(1), Instant::now());
     }
 
     pub(super) fn answered(&self) {
@@ -217,7 +234,8 @@ impl Connections {
             table.told.n_refused += 1;
             return None;
         }
-        let progress = Progress { phase: Phase::Head, since: Instant::now(), stalled: None };
+        let now = Instant::now();
+        let progress = Progress { phase: Phase::Head, since: now, stalled: None, sends: (0, now) };
         let connection =
             Arc::new(Connection { client, close: CancellationToken::new(), progress: Mutex::new(progress) });
         let number = table.next;
@@ -239,6 +257,21 @@ impl Connections {
         table.told.n_too_slow += overdue.len() as u64;
         for number in overdue {
             table.close(number);
+        }
+    }
+
+    /// Closes the connection whose client has taken the longest over an answer, and longer than this.
+    pub(super) fn close_slowest(&self, grace: Duration) {
+        let mut table = self.table();
+        let slow = table.open.iter().filter_map(|(number, one)| {
+            let (pieces, since) = one.progress().sends;
+            (pieces > 0).then_some((since, *number))
+        });
+        if let Some((since, number)) = slow.min()
+            && since.elapsed() >= grace
+        {
+            table.close(number);
+            table.told.n_too_slow += 1;
         }
     }
 
@@ -434,6 +467,20 @@ mod tests {
             assert_eq!([&head, &idle, &body, &answer, &stalled].map(is_open), open, "{after:?}");
         }
         assert_eq!(all.take_crowding().n_too_slow, 3);
+        // Of those that an answer is on its way to, the oldest goes.
+        let (asks, one, two) = (admit(), admit(), admit());
+        for connection in [&asks, &one, &two] {
+            connection.connection.answer();
+        }
+        one.connection.sends();
+        two.connection.sends();
+        all.close_slowest(Duration::from_secs(60));
+        assert!(is_open(&one), "it has had no time yet");
+        all.close_slowest(Duration::ZERO);
+        assert_eq!([&asks, &one, &two].map(is_open), [true, false, true]);
+        two.connection.sent();
+        all.close_slowest(Duration::ZERO);
+        assert!(is_open(&two), "it has its answer");
         // What is taken in time is no stall.
         let taken = admit();
         taken.connection.answer();

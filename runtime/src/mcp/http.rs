@@ -4,8 +4,8 @@
 //! so that a web page cannot reach a server on the reader's own machine (DNS rebinding).
 //!
 //! No client keeps others out: connections, sessions, requests under way and memory for bodies are counted, and what waits
-//! for a client waits so long and no longer. Beyond the bounds a connection is closed that can be spared, or a request
-//! gets 503.
+//! for a client waits so long and no longer. Answers count until clients have taken them. Beyond the bounds a connection is
+//! closed that can be spared, or a request gets 503.
 
 use std::convert::Infallible;
 use std::io;
@@ -45,6 +45,7 @@ use super::limits::{ClientAddress, ClientLimits};
 use super::sessions::{CLIENT, SessionFault, Sessions};
 use crate::call::Current;
 use crate::call::Principal;
+use crate::egress::{AnswerMemory, Held as MemoryHeld, MemoryAccount};
 use crate::secrets::SecretValue;
 
 /// Of a request's head: its bytes, and its fields.
@@ -63,6 +64,15 @@ const TELL: Duration = Duration::from_secs(10);
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Rests after a descriptor could not be had: doubled each time, up to the second.
 const RESTS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Part of what all guests may have the host keep that answers may take on their way to clients.
+const ANSWERS_SHARE: usize = 4;
+/// An answer up to this size needs nobody's leave: connections are counted.
+const FREE_ANSWER: usize = 64 << 10;
+/// How long an answer waits for room, and how long another may take to reach its client before its connection is closed for it.
+const ROOM_PATIENCE: Duration = Duration::from_secs(3);
+const ANSWER_GRACE: Duration = Duration::from_secs(1);
+const ROOM_LOOK: Duration = Duration::from_millis(20);
 
 const SESSION: &str = "mcp-session-id";
 
@@ -99,7 +109,7 @@ pub async fn serve(
     let bound = TcpListener::bind(bind).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = bound.map_err(|source| HttpError::Bind { bind, source })?;
     let connections = Connections::new(options.limits);
-    let site = Arc::new(Site::new(current, options, stop.clone()));
+    let site = Arc::new(Site::new(current, options, connections.clone(), stop.clone()));
     let tracker = TaskTracker::new();
     let looking = tokio::spawn(look(connections.clone(), site.clone()));
     ready(address);
@@ -260,6 +270,9 @@ struct Site {
     /// Streams that stay open until the client goes.
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    connections: Arc<Connections>,
+    /// Answers that clients have not taken yet.
+    answers: Arc<MemoryAccount>,
 }
 
 /// A request on its way through rmcp: what it holds, and what to answer if it was stopped.
@@ -274,6 +287,7 @@ struct Passage {
 struct Held {
     permits: Vec<OwnedSemaphorePermit>,
     waiting: Option<super::sessions::Waiting>,
+    memory: AnswerMemory,
 }
 
 /// A request went no further. The answer is in its passage.
@@ -282,7 +296,12 @@ struct Held {
 struct Stopped;
 
 impl Site {
-    fn new(current: Arc<Current>, options: HttpOptions, stop: CancellationToken) -> Self {
+    fn new(
+        current: Arc<Current>,
+        options: HttpOptions,
+        connections: Arc<Connections>,
+        stop: CancellationToken,
+    ) -> Self {
         let HttpOptions { bind: _, token, allowed_hosts, allowed_origins, limits } = options;
         let principal = if token.is_some() { Principal::Token } else { Principal::Loopback };
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
@@ -295,6 +314,7 @@ impl Site {
             .with_max_request_body_bytes(frame::MAX_BYTES)
             .with_cancellation_token(stop);
         let server = Server::new(current.clone(), principal);
+        let memory = current.host().router().memory().clone();
         let sessions = Arc::new(Sessions::new(limits));
         let mcp = StreamableHttpService::new(move || Ok(server.for_one_client()), sessions.clone(), config);
         Self {
@@ -307,6 +327,8 @@ impl Site {
             requests: Arc::new(Semaphore::new(limits.requests())),
             streams: Arc::new(Semaphore::new(limits.streams())),
             bodies: body::store(),
+            connections,
+            answers: memory.within(memory.limit() / ANSWERS_SHARE),
         }
     }
 
@@ -333,7 +355,33 @@ impl Site {
             _ => text(StatusCode::NOT_FOUND, ""),
         };
         let held = std::mem::take(&mut lock(&passage).held);
-        answer.map(|body| Sent { body, connection, _held: held })
+        let answer = self.with_room(answer, &held.memory).await;
+        answer.map(|body| Sent { body, connection, held, answers: self.answers.clone() })
+    }
+
+    /// Waits for room for the answer to be sent from. If there is none, whoever is slowest to take an answer goes, or the
+    /// client learns that the host is busy.
+    async fn with_room(&self, answer: Answer, memory: &AnswerMemory) -> Answer {
+        // One without a size comes in pieces, which are counted one by one.
+        let Some(bytes) = answer.body().size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+        else {
+            return answer;
+        };
+        if bytes <= FREE_ANSWER {
+            memory.clear();
+            return answer;
+        }
+        let since = Instant::now();
+        while !memory.becomes(&self.answers, bytes) {
+            if since.elapsed() >= ROOM_PATIENCE || bytes > self.answers.limit() {
+                drop(answer);
+                memory.clear();
+                return no_room("answers that nobody has read");
+            }
+            self.connections.close_slowest(ANSWER_GRACE);
+            tokio::time::sleep(ROOM_LOOK).await;
+        }
+        answer
     }
 
     fn is_known(&self, headers: &HeaderMap) -> bool {
@@ -355,7 +403,8 @@ impl Site {
         connection: &Arc<Connection>,
         passage: &Arc<Mutex<Passage>>,
     ) -> Answer {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        head.extensions.insert(lock(passage).held.memory.clone());
         let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok()).map(SessionId::from);
         if head.method == Method::GET {
             let Ok(permit) = self.streams.clone().try_acquire_owned() else { return no_room("streams") };
@@ -476,11 +525,48 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Answer {
 struct Sent {
     body: BoxBody<Bytes, Infallible>,
     connection: Arc<Connection>,
-    _held: Held,
+    held: Held,
+    answers: Arc<MemoryAccount>,
+}
+
+impl Sent {
+    /// The connection has a piece in its own hands until the client takes it: what it counts as goes with it.
+    fn on_its_way(&self, piece: Bytes, is_whole: bool) -> Bytes {
+        if piece.len() <= FREE_ANSWER {
+            return piece;
+        }
+        // Of a stream it is counted now. Where there is no room it counts as what it was before.
+        if !is_whole {
+            self.held.memory.becomes(&self.answers, piece.len());
+        }
+        self.connection.sends();
+        Bytes::from_owner(OnItsWay { piece, connection: self.connection.clone(), _held: self.held.memory.take() })
+    }
+}
+
+/// A piece of an answer that its client has not taken yet.
+struct OnItsWay {
+    piece: Bytes,
+    connection: Arc<Connection>,
+    _held: Option<MemoryHeld>,
+}
+
+impl AsRef<[u8]> for OnItsWay {
+    fn as_ref(&self) -> &[u8] {
+        &self.piece
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.connection.sent();
+    }
 }
 
 impl Drop for Sent {
     fn drop(&mut self) {
+        // Others may know of it still.
+        self.held.memory.clear();
         self.connection.answered();
     }
 }
@@ -490,7 +576,9 @@ impl Body for Sent {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let is_whole = self.body.size_hint().exact().is_some();
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        polled.map_ok(|frame| frame.map_data(|piece| self.on_its_way(piece, is_whole)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -37,7 +37,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::artifacts;
 use crate::call::{Asked, ClientName, Current, Fault, Host, Principal, Reader};
-use crate::egress::Progress;
+use crate::egress::{AnswerMemory, Progress};
 use crate::tool;
 use rounds::Rounds;
 
@@ -140,12 +140,23 @@ impl Server {
     }
 
     fn reader(&self, context: &RequestContext<RoleServer>) -> Reader {
-        Reader { principal: self.principal, client: client(context), cancelled: context.ct.clone() }
+        Reader {
+            principal: self.principal,
+            client: client(context),
+            cancelled: context.ct.clone(),
+            memory: answer_memory(context),
+        }
     }
 }
 
 fn client(context: &RequestContext<RoleServer>) -> Option<ClientName> {
     context.client_info().map(|client| ClientName::new(&client.name, &client.version))
+}
+
+/// What the transport holds until the answer has been sent.
+fn answer_memory(context: &RequestContext<RoleServer>) -> AnswerMemory {
+    let of_http = || context.extensions.get::<::http::request::Parts>()?.extensions.get();
+    context.extensions.get().or_else(of_http).cloned().unwrap_or_default()
 }
 
 impl ServerHandler for Server {
@@ -360,6 +371,7 @@ impl ServerHandler for Server {
                 cancelled: context.ct.clone(),
                 progress,
                 resumed,
+                memory: answer_memory(&context),
                 within: None,
             })
             .await;

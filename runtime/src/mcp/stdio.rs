@@ -3,7 +3,7 @@
 //! Each line is looked at (`frame`) before the protocol reads it. What is no message gets an error, and the next line is
 //! read. A client that asks more at once than it may, or does not read what it is told, waits.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +22,7 @@ use super::sessions::{answered, cancelled};
 use super::{Server, gate};
 use crate::call::Current;
 use crate::call::Principal;
+use crate::egress::AnswerMemory;
 
 /// Requests that are not answered yet.
 const MAX_REQUESTS: usize = 256;
@@ -44,6 +45,9 @@ pub async fn serve(current: Arc<Current>) -> io::Result<()> {
     Ok(())
 }
 
+/// Requests that are not answered yet, and what their answers take until they have been written.
+type Requests = HashMap<RequestId, AnswerMemory>;
+
 /// Messages as lines. What it waits for is kept in it, for rmcp drops a `receive` that it no longer waits for.
 struct Lines<R> {
     current: Arc<Current>,
@@ -55,7 +59,7 @@ struct Lines<R> {
     refusing: Option<JoinHandle<Value>>,
     /// What is to be said before more is read.
     to_say: VecDeque<Bytes>,
-    requests: Arc<Mutex<HashSet<RequestId>>>,
+    requests: Arc<Mutex<Requests>>,
     out: Option<mpsc::Sender<Said>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -135,7 +139,7 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
             }
         };
         let id = id.map(gate::request_id);
-        let message: RxJsonRpcMessage<RoleServer> = match serde_json::from_slice(line) {
+        let mut message: RxJsonRpcMessage<RoleServer> = match serde_json::from_slice(line) {
             Ok(message) => message,
             // A notification that nobody knows is not answered.
             Err(_) if id.is_none() && method.is_some() => return None,
@@ -151,14 +155,16 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
         }
         if let (Some(id), Some(_)) = (id, method) {
             let mut requests = lock(&self.requests);
-            let refusal = if requests.contains(&id) {
+            let refusal = if requests.contains_key(&id) {
                 // Its id is another's, which is yet to be answered.
                 Some(gate::error(None, -32600, "a request with this id is under way", None))
             } else if requests.len() >= MAX_REQUESTS {
                 let text = "busy: 256 requests are under way, wait for one to end";
                 Some(gate::error(Some(&id), gate::BUSY.0, text, None))
             } else {
-                requests.insert(id);
+                let memory = AnswerMemory::default();
+                message.insert_extension(memory.clone());
+                requests.insert(id, memory);
                 None
             };
             drop(requests);
@@ -252,6 +258,6 @@ async fn write(mut output: impl AsyncWrite + Unpin, mut said: mpsc::Receiver<Sai
     }
 }
 
-fn lock(requests: &Mutex<HashSet<RequestId>>) -> std::sync::MutexGuard<'_, HashSet<RequestId>> {
+fn lock(requests: &Mutex<Requests>) -> std::sync::MutexGuard<'_, Requests> {
     requests.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -32,6 +32,7 @@ struct State {
     all: usize,
 }
 
+/// Kept when its calls are over: their answers may be on their way out still, and count.
 struct Taken {
     calls: usize,
     memory: Arc<MemoryAccount>,
@@ -52,9 +53,17 @@ impl Rooms {
         Arc::new(Self { memory, memory_of_a_shard, state: Mutex::default() })
     }
 
+    /// What all guests together may have the host keep.
+    pub(super) fn memory(&self) -> &Arc<MemoryAccount> {
+        &self.memory
+    }
+
     /// From now on these shards serve, and room is kept for each of them.
     pub(super) fn serve(&self, shards: impl IntoIterator<Item = ShardName>) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).serving = shards.into_iter().collect();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { serving, taken, .. } = &mut *state;
+        *serving = shards.into_iter().collect();
+        taken.retain(|shard, taken| serving.contains(shard) || taken.calls > 0 || taken.memory.used() > 0);
     }
 
     /// Room for a call of this shard, or none at once: a queue without end helps nobody.
@@ -64,13 +73,12 @@ impl Rooms {
         if calls >= MAX_CALLS_OF_A_SHARD || state.all + state.kept_from(shard) >= MAX_CALLS as usize {
             return None;
         }
-        let memory = match state.taken.get(shard) {
-            Some(taken) => taken.memory.clone(),
-            None => self.memory.within(self.memory_of_a_shard),
-        };
+        let made = || Taken { calls: 0, memory: self.memory.within(self.memory_of_a_shard) };
+        let taken = state.taken.entry(shard.clone()).or_insert_with(made);
+        let memory = taken.memory.clone();
         let base = memory.hold(CALL_BYTES)?;
+        taken.calls += 1;
         state.all += 1;
-        state.taken.entry(shard.clone()).or_insert_with(|| Taken { calls: 0, memory: memory.clone() }).calls += 1;
         Some(Admitted { rooms: self.clone(), shard: shard.clone(), memory, _base: base })
     }
 }
@@ -97,9 +105,6 @@ impl Drop for Admitted {
         state.all -= 1;
         if let Some(taken) = state.taken.get_mut(&self.shard) {
             taken.calls -= 1;
-            if taken.calls == 0 {
-                state.taken.remove(&self.shard);
-            }
         }
     }
 }
@@ -164,5 +169,19 @@ mod tests {
         assert!(rooms.admit(&name("a")).is_none(), "its half is used up");
         let honest = rooms.admit(&name("b")).unwrap();
         assert!(honest.memory().hold(31 << 20).is_some());
+    }
+
+    #[test]
+    fn what_a_shard_s_calls_left_behind_counts_when_they_are_over() {
+        let rooms = rooms(64 << 20, &["a", "b"]);
+        let call = rooms.admit(&name("a")).unwrap();
+        let answer = call.memory().hold(31 << 20).unwrap();
+        drop(call);
+        assert!(rooms.admit(&name("a")).unwrap().memory().hold(1 << 20).is_none());
+        rooms.serve([name("b")]);
+        rooms.serve([name("a"), name("b")]);
+        assert!(rooms.admit(&name("a")).unwrap().memory().hold(1 << 20).is_none(), "also over a reload");
+        drop(answer);
+        assert!(rooms.admit(&name("a")).unwrap().memory().hold(31 << 20).is_some());
     }
 }

@@ -48,6 +48,7 @@ impl Neighbours for Chain {
             call: parent,
             source: Source::Mock,
             as_of,
+            memory: AnswerMemory::default(),
         };
         Box::pin(async { Ok(answer) })
     }

@@ -66,7 +66,7 @@ async fn ask(door: Arc<Door>, caller: Arc<Caller>, call: peers::PeerCall) -> Ans
 }
 
 fn answer(answer: PeerAnswer) -> peers::Answer {
-    let PeerAnswer { data, content, complete, notes, rows: _, call, source, as_of } = answer;
+    let PeerAnswer { data, content, complete, notes, rows: _, call, source, as_of, memory: _memory } = answer;
     peers::Answer {
         output: types::Output {
             data,
