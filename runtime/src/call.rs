@@ -40,7 +40,7 @@ use crate::egress::{Caller, Crossed, Door};
 use crate::names::{ShardName, ToolName};
 use crate::redact::{Pseudonyms, ResultPolicy};
 use crate::refusal::story;
-use crate::router::{Route, Router};
+use crate::router::{Admitted, Route, Router};
 use crate::shard::{CallContext, Failure, Shard};
 use crate::tool::{Category, Content, Outcome, Output, Unusable};
 use crate::wire::Source;
@@ -236,7 +236,7 @@ impl Host {
         let room = self.router.admit(&route.shard).ok_or(Fault::Busy)?;
         let cancelled = self.cancelled(&route.shard, &asked.cancelled);
         let until = Instant::now() + route.shard.rights.limits.deadline;
-        in_time(&cancelled.token, until, judged::arguments(route, &asked.arguments)).await?;
+        in_time(&cancelled.token, until, judged::arguments(route, &room, &asked.arguments)).await?;
         let limits = &route.shard.rights.limits;
         // Armed now, not when the client asked: waiting for the ledger is not the guest's doing.
         let (now, within) = (Instant::now(), asked.within.as_ref());
@@ -270,7 +270,7 @@ impl Host {
         *used = Used { crossings: caller.crossings(), memory: caller.memory.peak() };
         match ended {
             Ok(Ok(Outcome::Done(output))) => {
-                in_time(&cancelled.token, deadline, self.done(route, &caller, output, within.is_some())).await
+                in_time(&cancelled.token, deadline, self.done(route, &room, &caller, output, within.is_some())).await
             }
             Ok(Ok(Outcome::InputRequired(asked))) => {
                 let bytes = asked.state.len() + asked.questions.iter().map(|one| one.message.len()).sum::<usize>();
@@ -314,13 +314,20 @@ impl Host {
     }
 
     /// A result must fit what was promised of it before anybody gets it.
-    async fn done(&self, route: &Route, caller: &Caller, mut output: Output, is_peer: bool) -> Result<Good, Fault> {
+    async fn done(
+        &self,
+        route: &Route,
+        room: &Admitted,
+        caller: &Caller,
+        mut output: Output,
+        is_peer: bool,
+    ) -> Result<Good, Fault> {
         let texts = output.content.iter().map(Content::bytes).sum::<usize>();
         let bytes = output.written.as_ref().map_or(0, String::len)
             + texts
             + output.notes.iter().map(String::len).sum::<usize>();
         keep(caller, bytes)?;
-        output.data = judged::data(route, output.data).await?;
+        output.data = judged::data(route, room, output.data).await?;
         if !output.complete && output.notes.is_empty() {
             return Err(Fault::OutputMisfit);
         }

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use crate::egress::MemoryAccount;
 use crate::names::{ShardName, ToolName};
@@ -53,8 +52,6 @@ pub struct Route {
     pub told: Classes,
     input: Judge,
     output: Option<Judge>,
-    /// One for all tools of a shard: judging that takes its time goes one after the other.
-    turn: Arc<Semaphore>,
 }
 
 impl Router {
@@ -73,7 +70,6 @@ impl Router {
             }
         }
         router.left_out.sort_by(|a, b| a.name.cmp(&b.name));
-        router.rooms.serve(router.shards.iter().map(|shard| shard.manifest.name.clone()));
         router
     }
 
@@ -108,7 +104,6 @@ impl Router {
             .extend(out.iter().filter_map(|shard| Some(LeftOut::of(shard, gone.get(&shard.manifest.name)?.clone()))));
         left_out.sort_by(|a, b| a.name.cmp(&b.name));
         let routes = routes.map(|(name, route)| (name.clone(), Arc::clone(route))).collect();
-        self.rooms.serve(shards.iter().map(|shard| shard.manifest.name.clone()));
         Self { shards, routes, left_out, rooms: self.rooms.clone() }
     }
 
@@ -120,6 +115,11 @@ impl Router {
     /// Sorted by URI within each shard, and shards by name.
     pub fn documents(&self) -> impl Iterator<Item = (&Arc<Shard>, &Document)> {
         self.shards.iter().flat_map(|shard| shard.documents.iter().map(move |document| (shard, document)))
+    }
+
+    /// It is this router's turn: room is kept for its shards from now on.
+    pub fn begin(&self) {
+        self.rooms.serve(self.shards.iter().map(|shard| shard.manifest.name.clone()));
     }
 
     /// What all guests together may have the host keep.
@@ -151,11 +151,6 @@ impl Route {
     /// What judges a result's data, if the tool has an output schema.
     pub fn output(&self) -> Option<&Judge> {
         self.output.as_ref()
-    }
-
-    /// Who judges for this shard holds it, where that takes its time: a neighbour's turn comes in between.
-    pub fn turn(&self) -> Arc<Semaphore> {
-        self.turn.clone()
     }
 }
 
@@ -237,7 +232,6 @@ fn rivalry(shard: &Shard, other: &Shard) -> Option<String> {
 }
 
 fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Arc<Route>)>, String> {
-    let turn = Arc::new(Semaphore::new(1));
     let route = |tool: &Tool| {
         let read = |which: &str, schema: &Value| {
             let bad = |error: &dyn std::fmt::Display| format!("tool {}: {which} {error}", tool.name);
@@ -248,7 +242,7 @@ fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Arc<Route>)>, String> {
         let (asked, input) = read("input-schema", &tool.input_schema)?;
         let output = tool.output_schema.as_ref().map(|schema| read("output-schema", schema)).transpose()?;
         let (told, output) = output.map_or_else(Default::default, |(told, output)| (told, Some(output)));
-        let route = Route { shard: shard.clone(), asked, told, input, output, turn: turn.clone(), tool: tool.clone() };
+        let route = Route { shard: shard.clone(), asked, told, input, output, tool: tool.clone() };
         Ok((tool.name.clone(), Arc::new(route)))
     };
     shard.tools.iter().map(route).collect()

@@ -61,7 +61,7 @@ mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -89,7 +89,7 @@ pub struct Ledger(Arc<Handle>);
 
 struct Handle {
     queue: Arc<Queue>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     path: PathBuf,
 }
 
@@ -218,7 +218,7 @@ impl Ledger {
                 move || writer.run(&queue)
             })
             .map_err(|source| LedgerError::Open { path, source: Arc::new(source) })?;
-        Ok(Self(Arc::new(Handle { queue, thread: Some(thread), path: file })))
+        Ok(Self(Arc::new(Handle { queue, thread: Mutex::new(Some(thread)), path: file })))
     }
 
     /// Where it is, for readers.
@@ -259,12 +259,27 @@ impl Ledger {
     }
 }
 
-impl Drop for Handle {
-    fn drop(&mut self) {
+impl Ledger {
+    /// Writes what was handed over and the last checkpoint, and waits for the disk. Whoever holds the ledger still gets
+    /// [`LedgerError::Closed`] from then on. Blocks: for the end.
+    pub fn finish(&self) {
+        self.0.finish();
+    }
+}
+
+impl Handle {
+    fn finish(&self) {
         self.queue.close();
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the ledger's writer ended in a panic");
         }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

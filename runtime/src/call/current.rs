@@ -17,6 +17,7 @@ pub struct Current {
 
 impl Current {
     pub fn new(host: Arc<Host>) -> Self {
+        host.router().begin();
         Self { host: RwLock::new(host), retired: Mutex::default(), changes: watch::Sender::new(0) }
     }
 
@@ -26,6 +27,7 @@ impl Current {
 
     /// Whoever asks from now on gets the new one, as a whole.
     pub fn replace(&self, host: Arc<Host>) {
+        host.router().begin();
         let old = std::mem::replace(&mut *self.host.write().unwrap_or_else(PoisonError::into_inner), host);
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.retain(|host| Arc::strong_count(host) > 1);

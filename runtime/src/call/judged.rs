@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Fault;
-use crate::router::Route;
+use crate::router::{Admitted, Route};
 use crate::schema::{Judge, Verdict};
 
 /// Judgements under way apart from the serving threads, over all calls and all hosts that a reload makes, and one of a shard.
@@ -13,13 +13,13 @@ use crate::schema::{Judge, Verdict};
 static APART: Semaphore = Semaphore::const_new(2);
 
 /// Refuses arguments that do not fit, with what is wrong.
-pub(super) async fn arguments(route: &Route, arguments: &Value) -> Result<(), Fault> {
+pub(super) async fn arguments(route: &Route, call: &Admitted, arguments: &Value) -> Result<(), Fault> {
     let whole = "the arguments";
     let judge = route.input();
     let verdict = if judge.is_light(arguments) {
         judge.judge(arguments, whole)
     } else {
-        apart(route, judge, || arguments.clone(), whole).await.0
+        apart(call, judge, || arguments.clone(), whole).await.0
     };
     match verdict {
         Verdict::Fits => Ok(()),
@@ -31,7 +31,7 @@ pub(super) async fn arguments(route: &Route, arguments: &Value) -> Result<(), Fa
 }
 
 /// Gives back data that fits. The operator learns what is wrong with other data.
-pub(super) async fn data(route: &Route, data: Option<Value>) -> Result<Option<Value>, Fault> {
+pub(super) async fn data(route: &Route, call: &Admitted, data: Option<Value>) -> Result<Option<Value>, Fault> {
     let misfit = |problems: &str| {
         tracing::warn!(tool = %route.tool.name, problems, "result does not fit its schema");
         Err(Fault::OutputMisfit)
@@ -45,7 +45,7 @@ pub(super) async fn data(route: &Route, data: Option<Value>) -> Result<Option<Va
     let (verdict, data) = if judge.is_light(&data) {
         (judge.judge(&data, whole), Some(data))
     } else {
-        apart(route, judge, || data, whole).await
+        apart(call, judge, || data, whole).await
     };
     match verdict {
         Verdict::Fits => Ok(data),
@@ -57,12 +57,12 @@ pub(super) async fn data(route: &Route, data: Option<Value>) -> Result<Option<Va
 /// The value comes back with the verdict, unless judging it failed. It is made when its turn has come, and its turn lasts
 /// until it has been judged, also where nobody waits for that any more.
 async fn apart(
-    route: &Route,
+    call: &Admitted,
     judge: &Judge,
     value: impl FnOnce() -> Value,
     whole: &'static str,
 ) -> (Verdict, Option<Value>) {
-    let turn = route.turn().acquire_owned().await;
+    let turn = call.turn().acquire_owned().await;
     let room = APART.acquire().await;
     let (judge, value) = (judge.clone(), value());
     let judging = tokio::task::spawn_blocking(move || {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::approved::{Approved, Seen, quarantine, spare_descriptor};
 use super::exit::Exit;
-use super::start::{Ground, Reloaded, Started};
+use super::start::{Ground, Kept, Reloaded, Started};
 use crate::audit::Digest;
 use crate::call::{Current, Host};
 use crate::shard::Shard;
@@ -59,6 +59,7 @@ struct Watcher {
     approved: Result<Arc<Approved>, String>,
     /// Shards that were loaded and approved when the folders were last looked at.
     known: Vec<Arc<Shard>>,
+    kept: Kept,
     /// The number of the newest look at the folders. What an older one found counts no more.
     number: u64,
     looking: Option<CancellationToken>,
@@ -83,7 +84,7 @@ fn spare() -> Vec<OwnedFd> {
 impl Watch {
     /// `Started` is what serves now. The thread ends when it is told to.
     pub(super) fn start(started: Started, current: Arc<Current>) -> Result<Self, Exit> {
-        let Started { ground, host, approvals, approved, amiss } = started;
+        let Started { ground, host, kept, approvals, approved, amiss } = started;
         let (events, received) = mpsc::channel();
         let (wanted, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let watcher = Watcher {
@@ -95,6 +96,7 @@ impl Watch {
             seen: approvals,
             approved: Ok(Arc::new(approved)),
             known: host.router().shards().to_vec(),
+            kept,
             number: 0,
             looking: None,
             due: amiss.then(|| Instant::now() + FIRST_PAUSE),
@@ -265,11 +267,13 @@ impl Watcher {
             self.pause = FIRST_PAUSE;
         }
         let cancelled = CancellationToken::new();
-        let (number, approved, known) = (self.number, Arc::clone(approved), self.known.clone());
+        let (number, approved) = (self.number, Arc::clone(approved));
+        let (known, kept) = (self.known.clone(), self.kept.clone());
         let (ground, before) = (Arc::clone(&self.ground), self.current.host());
         let (runtime, events, stop) = (self.runtime.clone(), self.events.0.clone(), cancelled.clone());
         let look = move || {
-            let found = runtime.block_on(stop.run_until_cancelled(ground.reloaded(&approved, &known, &before, afresh)));
+            let reloaded = ground.reloaded(&approved, &known, &before, kept, afresh);
+            let found = runtime.block_on(stop.run_until_cancelled(reloaded));
             // The ground is let go first: whoever takes this over may be about to stop.
             drop((ground, before, known));
             if let Some(found) = found {
@@ -293,17 +297,16 @@ impl Watcher {
 
     fn take_over(&mut self, found: Result<(Reloaded, Option<Exit>), Exit>, afresh: bool) {
         self.looking = None;
-        let Reloaded { host, amiss } = match found {
-            Ok((reloaded, None)) => reloaded,
-            Ok((reloaded, Some(exit))) => {
-                // Loaded as they are: only the ledger has to be asked again.
-                self.known = reloaded.host.router().shards().to_vec();
-                return self.failed(exit.story());
-            }
+        let (Reloaded { host, kept, amiss }, unrecorded) = match found {
+            Ok(found) => found,
             Err(exit) => return self.failed(exit.story()),
         };
+        (self.known, self.kept) = (host.router().shards().to_vec(), kept);
+        if let Some(exit) = unrecorded {
+            // Loaded as they are: only the ledger has to be asked again.
+            return self.failed(exit.story());
+        }
         self.said = None;
-        self.known = host.router().shards().to_vec();
         if !host.is_as(&self.current.host()) {
             tracing::info!(shards = names(&host).join(" "), "shards are served anew");
             self.ground.adopt(&host);

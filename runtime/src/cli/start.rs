@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::approved::{Approved, Seen, Stamp};
@@ -35,12 +35,12 @@ pub(super) struct Ground {
     rooms: Arc<Rooms>,
     /// Shards serve without approval.
     dev: bool,
-    kept: Mutex<Kept>,
 }
 
-/// What the last look left for the next one, by manifest file.
-#[derive(Default)]
-struct Kept {
+/// What a look leaves for the next one, by manifest file. It counts once what the look came to serves: one that was overtaken
+/// leaves nothing.
+#[derive(Default, Clone)]
+pub(super) struct Kept {
     vaults: BTreeMap<PathBuf, Vault>,
     /// As the component's file was when the shard that serves was loaded from it.
     served: BTreeMap<PathBuf, Option<Stamp>>,
@@ -51,6 +51,7 @@ struct Kept {
 }
 
 /// Its component may be anybody's and take long to refuse, so it is not loaded at every look.
+#[derive(Clone)]
 struct RefusedShard {
     component: Option<Stamp>,
     manifest: Digest,
@@ -78,6 +79,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a look at the folders came to.
 pub(super) struct Reloaded {
     pub host: Arc<Host>,
+    pub kept: Kept,
     /// Something that is approved does not serve as it lies there: another look may find it better.
     pub amiss: bool,
 }
@@ -86,6 +88,7 @@ pub(super) struct Reloaded {
 pub(super) struct Started {
     pub ground: Ground,
     pub host: Arc<Host>,
+    pub kept: Kept,
     /// As the files looked before they were read.
     pub approvals: Seen,
     pub approved: Approved,
@@ -101,12 +104,11 @@ pub(super) async fn host(settings: Settings, dev: bool, wait: Wait) -> Result<St
         ledger.note(made).await.map_err(|error| Exit::ledger(&error))?;
     }
     let (wire, clock) = wire(&settings)?;
-    let mut vaults = BTreeMap::new();
-    let looked = look(&settings, &mut vaults)?;
+    let mut kept = Kept::default();
+    let looked = look(&settings, &mut kept.vaults)?;
     let door = Arc::new(door(ledger, wire, &looked).keeping(settings.reports.store()));
     let (loader, rooms) = loader(&settings)?;
-    let kept = Mutex::new(Kept { vaults, ..Kept::default() });
-    let ground = Ground { loader, rooms, settings: Arc::new(settings), door, clock, persons, dev, kept };
+    let ground = Ground { loader, rooms, settings: Arc::new(settings), door, clock, persons, dev };
     if dev {
         tracing::warn!(
             "--dev: every shard serves, whether or not anybody approved it; every result and every line of the ledger says so"
@@ -114,10 +116,10 @@ pub(super) async fn host(settings: Settings, dev: bool, wait: Wait) -> Result<St
     }
     let approvals = Seen::now(&ground.settings);
     let approved = Approved::read(&ground.settings)?;
-    let Reloaded { host, amiss } = ground.serving(looked, &approved, &[], None, wait).await;
+    let Reloaded { host, kept, amiss } = ground.serving(looked, &approved, &[], None, kept, wait).await;
     ground.record_start(&host).await.map_err(|error| Exit::ledger(&error))?;
     ground.adopt(&host);
-    Ok(Started { ground, host, approvals, approved, amiss })
+    Ok(Started { ground, host, kept, approvals, approved, amiss })
 }
 
 /// What shards are loaded with, and the room for their calls.
@@ -184,6 +186,61 @@ fn cache(settings: &Settings) -> Option<Cache> {
         .ok()
 }
 
+impl Kept {
+    /// How each shard fared, for the next look.
+    fn keep(&mut self, serving: &[Arc<Shard>], not_loaded: &[LeftOut], unapproved: &[LeftOut], stamps: Stamps) {
+        for (file, (component, manifest)) in stamps {
+            let is = |out: &&LeftOut| out.manifest == file && !out.may_pass;
+            if serving.iter().any(|shard| shard.manifest.file == file) {
+                self.refused.remove(&file);
+                self.served.insert(file, component);
+            } else if let Some(out) = unapproved.iter().find(is) {
+                let reason = out.reason.clone();
+                self.refused.insert(file, RefusedShard { component, manifest, reason, again: None });
+            } else if let Some(out) = not_loaded.iter().find(is) {
+                let same = self
+                    .refused
+                    .get(&file)
+                    .filter(|before| (&before.component, before.manifest) == (&component, manifest));
+                let pause = same.and_then(|before| before.again).map(|(_, pause)| LONGEST_PAUSE.min(2 * pause));
+                let pause = pause.unwrap_or(FIRST_PAUSE);
+                let (reason, again) = (out.reason.clone(), Some((Instant::now() + pause, pause)));
+                self.refused.insert(file, RefusedShard { component, manifest, reason, again });
+            }
+        }
+    }
+}
+
+/// Sorts out what need not be loaded: shards that are at hand, and those that were refused as they lie there still.
+fn unchanged(looked: Looked, known: &[Arc<Shard>], kept: &Kept) -> Unchanged {
+    let Looked { manifests, mut left_out } = looked;
+    let (mut shards, mut rest, mut stamps) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for (manifest, vault) in manifests {
+        let (file, component) = (manifest.file.clone(), Stamp::of(&manifest.component));
+        let is_same = |shard: &&Arc<Shard>| {
+            shard.manifest == manifest
+                && shard.rights.vault.is_made_of(&vault)
+                && component.is_some()
+                && kept.served.get(&file) == Some(&component)
+        };
+        let at_hand = known.iter().find(is_same);
+        let refused = kept.refused.get(&file).filter(|refused| {
+            component.is_some()
+                && (&refused.component, refused.manifest) == (&component, manifest.digest)
+                && refused.again.is_none_or(|(at, _)| Instant::now() < at)
+        });
+        stamps.insert(file.clone(), (component.clone(), manifest.digest));
+        match (at_hand, refused) {
+            (Some(shard), _) => shards.push(Arc::clone(shard)),
+            (None, Some(refused)) => {
+                left_out.push(LeftOut::bad(manifest.name.to_string(), file, refused.reason.clone()));
+            }
+            (None, None) => rest.push((manifest, vault)),
+        }
+    }
+    Unchanged { shards, looked: Looked { manifests: rest, left_out: Vec::new() }, left_out, stamps }
+}
+
 impl Ground {
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
@@ -199,27 +256,22 @@ impl Ground {
         approved: &Approved,
         known: &[Arc<Shard>],
         before: &Host,
+        mut kept: Kept,
         afresh: bool,
     ) -> Result<(Reloaded, Option<Exit>), Exit> {
         if afresh {
-            self.kept().refused.clear();
+            kept.refused.clear();
         }
-        let mut vaults = self.kept().vaults.clone();
-        let looked = look(&self.settings, &mut vaults)?;
-        self.kept().vaults = vaults;
+        let looked = look(&self.settings, &mut kept.vaults)?;
         for secret in looked.manifests.iter().flat_map(|(_, vault)| vault.values()) {
             self.door.scrubber().add(&secret);
         }
-        let reloaded = self.serving(looked, approved, known, Some(before), Wait::All).await;
+        let reloaded = self.serving(looked, approved, known, Some(before), kept, Wait::All).await;
         let unrecorded = match reloaded.host.is_as(before) {
             true => None,
             false => self.record_shards(&reloaded.host).await.err().map(|error| Exit::ledger(&error)),
         };
         Ok((reloaded, unrecorded))
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn serving(
@@ -228,9 +280,10 @@ impl Ground {
         approved: &Approved,
         known: &[Arc<Shard>],
         before: Option<&Host>,
+        mut kept: Kept,
         wait: Wait,
     ) -> Reloaded {
-        let Unchanged { mut shards, mut left_out, looked, stamps } = self.unchanged(looked, known);
+        let Unchanged { mut shards, mut left_out, looked, stamps } = unchanged(looked, known, &kept);
         let mut loading = Loading::begin(looked, approved, &self.loader, &self.door);
         match wait {
             Wait::All => loading.all().await,
@@ -250,10 +303,10 @@ impl Ground {
                 }
             }
         }
-        self.keep(&serving, &not_loaded, &unapproved, stamps);
+        kept.keep(&serving, &not_loaded, &unapproved, stamps);
         left_out.extend(not_loaded);
         left_out.extend(unapproved);
-        let told = std::mem::take(&mut self.kept().told);
+        let told = std::mem::take(&mut kept.told);
         let as_they_lie = serving.len();
         for shard in known.iter().chain(before.into_iter().flat_map(|host| host.router().shards())) {
             let name = &shard.manifest.name;
@@ -277,62 +330,8 @@ impl Ground {
                 false => tracing::warn!(shard = left_out.name, reason = left_out.reason, "shard stays out"),
             }
         }
-        self.kept().told = host.router().left_out().to_vec();
-        Reloaded { host: Arc::new(host), amiss }
-    }
-
-    /// Sorts out what need not be loaded: shards that are at hand, and those that were refused as they lie there still.
-    fn unchanged(&self, looked: Looked, known: &[Arc<Shard>]) -> Unchanged {
-        let kept = self.kept();
-        let Looked { manifests, mut left_out } = looked;
-        let (mut shards, mut rest, mut stamps) = (Vec::new(), Vec::new(), BTreeMap::new());
-        for (manifest, vault) in manifests {
-            let (file, component) = (manifest.file.clone(), Stamp::of(&manifest.component));
-            let is_same = |shard: &&Arc<Shard>| {
-                shard.manifest == manifest
-                    && shard.rights.vault.is_made_of(&vault)
-                    && component.is_some()
-                    && kept.served.get(&file) == Some(&component)
-            };
-            let at_hand = known.iter().find(is_same);
-            let refused = kept.refused.get(&file).filter(|refused| {
-                component.is_some()
-                    && (&refused.component, refused.manifest) == (&component, manifest.digest)
-                    && refused.again.is_none_or(|(at, _)| Instant::now() < at)
-            });
-            stamps.insert(file.clone(), (component.clone(), manifest.digest));
-            match (at_hand, refused) {
-                (Some(shard), _) => shards.push(Arc::clone(shard)),
-                (None, Some(refused)) => {
-                    left_out.push(LeftOut::bad(manifest.name.to_string(), file, refused.reason.clone()));
-                }
-                (None, None) => rest.push((manifest, vault)),
-            }
-        }
-        Unchanged { shards, looked: Looked { manifests: rest, left_out: Vec::new() }, left_out, stamps }
-    }
-
-    fn keep(&self, serving: &[Arc<Shard>], not_loaded: &[LeftOut], unapproved: &[LeftOut], stamps: Stamps) {
-        let mut kept = self.kept();
-        for (file, (component, manifest)) in stamps {
-            let is = |out: &&LeftOut| out.manifest == file && !out.may_pass;
-            if serving.iter().any(|shard| shard.manifest.file == file) {
-                kept.refused.remove(&file);
-                kept.served.insert(file, component);
-            } else if let Some(out) = unapproved.iter().find(is) {
-                let reason = out.reason.clone();
-                kept.refused.insert(file, RefusedShard { component, manifest, reason, again: None });
-            } else if let Some(out) = not_loaded.iter().find(is) {
-                let same = kept
-                    .refused
-                    .get(&file)
-                    .filter(|before| (&before.component, before.manifest) == (&component, manifest));
-                let pause = same.and_then(|before| before.again).map(|(_, pause)| LONGEST_PAUSE.min(2 * pause));
-                let pause = pause.unwrap_or(FIRST_PAUSE);
-                let (reason, again) = (out.reason.clone(), Some((Instant::now() + pause, pause)));
-                kept.refused.insert(file, RefusedShard { component, manifest, reason, again });
-            }
-        }
+        kept.told = host.router().left_out().to_vec();
+        Reloaded { host: Arc::new(host), kept, amiss }
     }
 
     /// Whether a shard that somebody approved, and nobody stopped or switched off, does not serve.
@@ -428,11 +427,15 @@ struct Unchanged {
     stamps: Stamps,
 }
 
-/// Writes the stop into the ledger, after the endings of all calls. Its last handle then waits for the disk.
+/// Writes the stop into the ledger, after the endings of all calls, and ends the ledger, whoever holds it still.
 pub(super) async fn stop(host: &Host) {
     host.settle().await;
     if let Err(error) = host.door().ledger().note(Note::new(Event::Stop)).await {
         tracing::error!(%error, "the stop cannot be recorded");
+    }
+    let ledger = host.door().ledger().clone();
+    if let Err(error) = tokio::task::spawn_blocking(move || ledger.finish()).await {
+        tracing::error!(%error, "the ledger's end cannot be waited for");
     }
 }
 

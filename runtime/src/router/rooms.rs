@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
+
 use crate::egress::{Held, MemoryAccount};
 use crate::names::ShardName;
 use crate::shard::MAX_CALLS;
@@ -36,6 +38,7 @@ struct State {
 struct Taken {
     calls: usize,
     memory: Arc<MemoryAccount>,
+    turn: Arc<Semaphore>,
 }
 
 /// Room for one call. Dropped when the call is over.
@@ -43,6 +46,7 @@ pub struct Admitted {
     rooms: Arc<Rooms>,
     shard: ShardName,
     memory: Arc<MemoryAccount>,
+    turn: Arc<Semaphore>,
     _base: Held,
 }
 
@@ -73,13 +77,17 @@ impl Rooms {
         if calls >= MAX_CALLS_OF_A_SHARD || state.all + state.kept_from(shard) >= MAX_CALLS as usize {
             return None;
         }
-        let made = || Taken { calls: 0, memory: self.memory.within(self.memory_of_a_shard) };
+        let made = || Taken {
+            calls: 0,
+            memory: self.memory.within(self.memory_of_a_shard),
+            turn: Arc::new(Semaphore::new(1)),
+        };
         let taken = state.taken.entry(shard.clone()).or_insert_with(made);
-        let memory = taken.memory.clone();
+        let (memory, turn) = (taken.memory.clone(), taken.turn.clone());
         let base = memory.hold(CALL_BYTES)?;
         taken.calls += 1;
         state.all += 1;
-        Some(Admitted { rooms: self.clone(), shard: shard.clone(), memory, _base: base })
+        Some(Admitted { rooms: self.clone(), shard: shard.clone(), memory, turn, _base: base })
     }
 }
 
@@ -96,6 +104,11 @@ impl Admitted {
     /// Of the shard: what its calls make the host keep counts here.
     pub fn memory(&self) -> &Arc<MemoryAccount> {
         &self.memory
+    }
+
+    /// Whoever judges for this shard holds it, where that takes its time: a neighbour's turn comes in between.
+    pub fn turn(&self) -> Arc<Semaphore> {
+        self.turn.clone()
     }
 }
 
