@@ -180,7 +180,7 @@ fn data_is_read_within_bounds_and_in_one_way_or_not_at_all() {
     for (arguments, expected, said) in [
         (lists(10_000), "none", ""),
         // Within output-bytes as text, and far beyond the shard's memory as a tree.
-        (lists(300_000), "output-too-large", ""),
+        (lists(300_000), "output-too-large", "short enough as text, but in memory it would take more than"),
         (deep(120), "none", ""),
         (deep(121), "internal", "nested deeper than 120"),
         (number("18446744073709551615"), "none", ""),
@@ -223,6 +223,13 @@ fn whatever_a_guest_hands_over_counts() {
     ] {
         let result = client.call(tool, arguments.clone());
         assert_eq!(code(&result), expected, "{tool} {arguments}: {result:.500}");
+    }
+    for (arguments, said) in [
+        (json!({ "notes": 10_001 }), "the shard handed over more than 10000 notes; ask for less"),
+        (json!({ "media_type": 1_048_576 }), "larger than this tool may return (1048576 bytes)"),
+    ] {
+        let result = client.call("hostile_empty", arguments);
+        assert!(text(&result).contains(said), "{said}: {result:#}");
     }
     let told = client.call("hostile_long_error", json!({ "piece": "x", "times": 65_536 }));
     assert!(text(&told).ends_with(&"x".repeat(65_536)));

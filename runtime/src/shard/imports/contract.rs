@@ -176,7 +176,7 @@ fn output(from: wit::Output, caller: &Caller) -> Result<Output, Unusable> {
 fn data(text: &str, caller: &Caller) -> Result<Value, Unusable> {
     let limits = &caller.rights.limits;
     let weight = json::weigh(text, tree_bytes(limits)).map_err(|error| match error {
-        BadJson::TooLarge { .. } => Unusable::TooLarge { most: limits.output_bytes },
+        BadJson::TooLarge { most } => Unusable::Tree { most },
         error @ (BadJson::TooDeep(_) | BadJson::Number(_) | BadJson::Syntax(_)) => Unusable::Data(error),
     })?;
     if !caller.keep(weight.tree) {
