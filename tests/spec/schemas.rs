@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use crate::support::mcp::Http;
-use crate::support::{Nexus, guest};
+use crate::support::{Nexus, eventually, guest};
 
 const INPUT: &str = "NEXUS-INPUT-SCHEMA:";
 const OUTPUT: &str = "NEXUS-OUTPUT-SCHEMA:";
@@ -82,7 +82,7 @@ fn a_shard_whose_schema_fans_out_or_has_no_end_stays_out_and_is_told_where() {
             json!({ "properties": { "a": { "x-nexus-class": "person" }, "b": { "x-nexus-class": "nobody" } } }),
             &["x-nexus-class at \"/properties/b\""],
         ),
-        (json!({ "type": "no type" }), &["is not a JSON Schema"]),
+        (json!({ "type": "no type" }), &["is not a JSON Schema at \"/type\""]),
     ] {
         let start = Instant::now();
         let nexus = patched(OUTPUT, &schema);
@@ -96,6 +96,64 @@ fn a_shard_whose_schema_fans_out_or_has_no_end_stays_out_and_is_told_where() {
         }
         assert_eq!(nexus.call("entra_list_users", json!({ "limit": 1 })).data()["users"].as_array().unwrap().len(), 1);
         assert_eq!(nexus.call("hostile_echo", json!({ "text": "x" })).error(), "unknown-tool");
+    }
+}
+
+#[test]
+fn a_bad_schema_keeps_a_shard_out_of_review_approval_and_service_alike() {
+    for (mark, which, schema, said) in [
+        (OUTPUT, "tool hostile_json: output-schema", json!({ "properties": { "a": { "pattern": "(" } } }), "pattern"),
+        (
+            INPUT,
+            "tool hostile_judged: input-schema",
+            json!({ "properties": { "a": { "x-nexus-class": "nobody" } } }),
+            "x-nexus-class at \"/properties/value/properties/a\" is \"nobody\"",
+        ),
+        (
+            INPUT,
+            "tool hostile_judged: input-schema",
+            json!({ "properties": { "a": { "maxLength": "9" } } }),
+            "is not a JSON Schema at \"/properties/value/properties/a/maxLength\"",
+        ),
+        (
+            OUTPUT,
+            "tool hostile_json: output-schema",
+            json!({ "$defs": { "a": { "format": "regex" } }, "$ref": "#/$defs/a" }),
+            "format: regex at \"/$defs/a\"",
+        ),
+        (
+            OUTPUT,
+            "tool hostile_json: output-schema",
+            json!({ "items": { "$ref": "#/$defs/none" } }),
+            "refers at \"/items\" to a place that it does not have",
+        ),
+    ] {
+        let nexus = patched(mark, &schema);
+        let review = nexus.run(&["review", "--json"]);
+        assert_eq!(review.code, Some(2), "{schema}: {review:#?}");
+        let told: Value = serde_json::from_str(&review.stdout).unwrap();
+        assert_eq!(told["untold"][0]["name"], "hostile", "{told:#}");
+        let reason = told["untold"][0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.starts_with(which) && reason.contains(said), "{schema}: {reason:?}");
+
+        let token = told["token"].as_str().unwrap();
+        let approve = nexus.run(&["approve", "--all", "--token", token, "--by", "test", "--why", "for a test"]);
+        let lock = fs::read_to_string(nexus.path("nexus.lock")).unwrap_or_default();
+        assert!(!lock.contains("hostile"), "{approve:#?}");
+        let alone = nexus.run(&["approve", "hostile", "--token", token, "--by", "test", "--why", "for a test"]);
+        assert_eq!(alone.code, Some(2), "{alone:#?}");
+        assert!(alone.stderr.contains(&reason), "{reason:?} is not in {alone:#?}");
+
+        let listed: Value = serde_json::from_str(&nexus.run(&["shards", "--json"]).stdout).unwrap();
+        assert_eq!(listed["left_out"][0]["reason"], *reason, "{listed:#}");
+        let doctor = nexus.run(&["doctor"]);
+        assert!(doctor.code != Some(0) && doctor.stdout.contains(&reason), "{reason:?} is not in {doctor:#?}");
+        let server = nexus.serve();
+        assert_neighbour(&server.client());
+        // It is not approved, so the start does not wait for it.
+        eventually("a reason in the log", || {
+            server.log().contains("shard stays out") && server.log().contains(said.split('"').next().unwrap())
+        });
     }
 }
 
