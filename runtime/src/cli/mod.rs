@@ -174,3 +174,6 @@ fn log_to_stderr() {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     log.with_ansi(colour).with_target(false).init();
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,7 +192,7 @@ impl Audit {
 pub struct Review {
     /// What each shard was approved to do.
     pub lock: PathBuf,
-    /// Public keys, as `nexus approve --make-key` prints them. With any, an approval must be signed by one of them.
+    /// Public keys, as `nexus approve --make-key FILE` prints them. With any, an approval must be signed by one of them.
     pub signers: Vec<String>,
 }
 
