@@ -48,6 +48,7 @@ mod refusals;
 mod schema;
 mod schemas;
 mod secrets;
+mod settings;
 mod structure;
 mod supply;
 mod tools;

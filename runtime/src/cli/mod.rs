@@ -24,6 +24,7 @@ mod serve;
 pub mod settings;
 mod shards;
 pub mod start;
+mod unmatched;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
