@@ -33,6 +33,7 @@ mod impossible;
 mod ledger;
 mod live;
 mod loading;
+mod manifest;
 mod mcp;
 mod otlp;
 mod parsers;
