@@ -22,6 +22,7 @@ mod contained;
 mod corpus;
 mod directory;
 mod drift;
+mod documented;
 mod door;
 mod evidence;
 mod export;
