@@ -72,7 +72,7 @@ fn a_command_line_that_is_hinted_at_can_be_run() {
             let line = line.trim_start();
             !line.starts_with("//") || line.starts_with("/// ")
         });
-        hints.extend(lines.flat_map(|line| quoted(line)).map(|hint| (file.clone(), hint)));
+        hints.extend(lines.flat_map(quoted).map(|hint| (file.clone(), hint)));
     }
     let mut documents = Vec::new();
     below(&root.join("../docs"), "md", &mut documents);
