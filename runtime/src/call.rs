@@ -481,7 +481,8 @@ fn unusable_fault(route: &Route, unusable: &Unusable, most: usize) -> Fault {
     let reason = story(unusable);
     tracing::warn!(tool = %route.tool.name, reason, "what the guest handed over is not taken");
     match unusable {
-        Unusable::TooLarge { .. } | Unusable::TooMany { .. } => Fault::OutputTooLarge { most },
+        Unusable::TooLarge { .. } => Fault::OutputTooLarge { most },
+        Unusable::Tree { .. } | Unusable::TooMany { .. } => Fault::OutputTooMuch(unusable.to_string()),
         Unusable::Crowded => Fault::Busy,
         Unusable::Data(_) | Unusable::QuestionText(_) | Unusable::QuestionSchema(_) => {
             Fault::Tool { code: "internal", text: unusable.to_string() }

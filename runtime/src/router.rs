@@ -12,13 +12,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::egress::MemoryAccount;
 use crate::names::{ShardName, ToolName};
 use crate::redact::Classes;
-use crate::schema::{Judge, Schema};
-use crate::shard::Shard;
+use crate::schema::Judge;
+use crate::shard::{Shard, ToolJudges};
 use crate::tool::{Document, Prompt, Tool};
 
 pub struct Router {
@@ -48,8 +46,8 @@ pub struct Route {
     pub shard: Arc<Shard>,
     pub tool: Tool,
     /// Of its arguments, and of its results.
-    pub asked: Classes,
-    pub told: Classes,
+    pub asked: Arc<Classes>,
+    pub told: Arc<Classes>,
     input: Judge,
     output: Option<Judge>,
 }
@@ -61,9 +59,9 @@ impl Router {
         left_out.extend(rivals);
         let mut router = Self { shards: Vec::new(), routes: BTreeMap::new(), left_out, rooms };
         for shard in shards {
-            match routes(&shard).and_then(|routes| router.free_documents(&shard).map(|()| routes)) {
-                Ok(routes) => {
-                    router.routes.extend(routes);
+            match router.free_documents(&shard) {
+                Ok(()) => {
+                    router.routes.extend(routes(&shard));
                     router.shards.push(shard);
                 }
                 Err(reason) => router.left_out.push(LeftOut::of(&shard, reason)),
@@ -231,21 +229,12 @@ fn rivalry(shard: &Shard, other: &Shard) -> Option<String> {
     Some(format!("claims tools {overlap}*, and so does shard {}; neither is served", theirs.name))
 }
 
-fn routes(shard: &Arc<Shard>) -> Result<Vec<(ToolName, Arc<Route>)>, String> {
-    let route = |tool: &Tool| {
-        let read = |which: &str, schema: &Value| {
-            let bad = |error: &dyn std::fmt::Display| format!("tool {}: {which} {error}", tool.name);
-            let schema = Schema::read(schema.clone()).map_err(|error| bad(&error))?;
-            let classes = Classes::of(&schema).map_err(|error| bad(&error))?;
-            Ok::<_, String>((classes, Judge::new(&schema).map_err(|error| bad(&error))?))
-        };
-        let (asked, input) = read("input-schema", &tool.input_schema)?;
-        let output = tool.output_schema.as_ref().map(|schema| read("output-schema", schema)).transpose()?;
-        let (told, output) = output.map_or_else(Default::default, |(told, output)| (told, Some(output)));
-        let route = Route { shard: shard.clone(), asked, told, input, output, tool: tool.clone() };
-        Ok((tool.name.clone(), Arc::new(route)))
-    };
-    shard.tools.iter().map(route).collect()
+fn routes(shard: &Arc<Shard>) -> impl Iterator<Item = (ToolName, Arc<Route>)> {
+    shard.judged_tools().map(move |(tool, judges)| {
+        let ToolJudges { asked, told, input, output } = judges.clone();
+        let route = Route { asked, told, input, output, shard: shard.clone(), tool: tool.clone() };
+        (route.tool.name.clone(), Arc::new(route))
+    })
 }
 
 /// The name a shard goes by before its manifest is known: its folder's.

@@ -55,6 +55,8 @@ pub enum Outcome {
 pub enum Unusable {
     #[error("all that the shard handed over counts more than {most} bytes")]
     TooLarge { most: usize },
+    #[error("the data is short enough as text, but in memory it would take more than {most} bytes")]
+    Tree { most: usize },
     #[error("the shard handed over more than {most} {what}")]
     TooMany { what: &'static str, most: usize },
     #[error("the host has no room for what the data becomes")]

@@ -578,6 +578,7 @@ fn no_messages() -> Vec<(&'static str, String, i64, bool)> {
         )
     };
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let also = |text: String| format!("{},\"id\":78}}", text.strip_suffix('}').unwrap());
     vec![
         ("half an object", "{".to_owned(), -32700, false),
         ("no JSON", "hello".to_owned(), -32700, false),
@@ -588,6 +589,21 @@ fn no_messages() -> Vec<(&'static str, String, i64, bool)> {
         ("nothing said", "{\"jsonrpc\":\"2.0\"}".to_owned(), -32600, false),
         ("another version", "{\"jsonrpc\":\"1.0\",\"id\":77,\"method\":\"tools/list\"}".to_owned(), -32600, true),
         ("two ids", "{\"jsonrpc\":\"2.0\",\"id\":77,\"id\":78,\"method\":\"tools/list\"}".to_owned(), -32600, false),
+        (
+            "two ids, one by an escape",
+            r#"{"jsonrpc":"2.0","id":77,"method":"tools/list","i\u0064":77}"#.to_owned(),
+            -32600,
+            false,
+        ),
+        ("two ids behind something else that is wrong", also(call(r#"{"limit":1e400}"#)), -32602, false),
+        ("two ids and two limits", also(call(r#"{"limit":1,"limit":2}"#)), -32600, false),
+        ("two ids around much nesting", also(call(&deep)), -32600, false),
+        ("two methods", r#"{"jsonrpc":"2.0","id":77,"method":"tools/list","method":"ping"}"#.to_owned(), -32600, true),
+        ("half a character", call(r#"{"limit":"\ud800"}"#), -32700, true),
+        ("the other half, in a key", call(r#"{"\udc00":1}"#), -32700, true),
+        ("half a character in the id", call("{}").replace("77", r#""7\ud8007""#), -32700, false),
+        ("an id, and no end", list().trim_end_matches('}').to_owned(), -32700, false),
+        ("an id, and more than one message", format!("{} {}", list(), list()), -32700, false),
         ("two limits", call(r#"{"limit":1,"l\u0069mit":2}"#), -32600, true),
         ("nested arguments", call(&deep), -32600, true),
         ("a float beyond 64 bits", call(r#"{"limit":1e400}"#), -32602, true),
@@ -621,7 +637,7 @@ fn what_is_no_message_over_http_is_told_so_and_calls_among_it_are_on_record() {
         let told = &reply.messages[0];
         assert_eq!(told["error"]["code"], code, "{what}: {reply:#?}");
         assert_eq!(told["id"], if has_id { json!(77) } else { Value::Null }, "{what}: {reply:#?}");
-        assert_eq!(reply.status, if code == -32602 { 200 } else { 400 }, "{what}: {reply:#?}");
+        assert_eq!(reply.status, if code == -32602 && has_id { 200 } else { 400 }, "{what}: {reply:#?}");
         n_calls += usize::from(is_call);
         assert_eq!(told["error"]["data"]["nexus/event-id"].is_string(), is_call, "{what}: {reply:#?}");
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use crate::support::mcp::Http;
-use crate::support::{Nexus, guest};
+use crate::support::{Nexus, eventually, guest};
 
 const INPUT: &str = "NEXUS-INPUT-SCHEMA:";
 const OUTPUT: &str = "NEXUS-OUTPUT-SCHEMA:";
@@ -82,7 +82,7 @@ fn a_shard_whose_schema_fans_out_or_has_no_end_stays_out_and_is_told_where() {
             json!({ "properties": { "a": { "x-nexus-class": "person" }, "b": { "x-nexus-class": "nobody" } } }),
             &["x-nexus-class at \"/properties/b\""],
         ),
-        (json!({ "type": "no type" }), &["is not a JSON Schema"]),
+        (json!({ "type": "no type" }), &["is not a JSON Schema at \"/type\""]),
     ] {
         let start = Instant::now();
         let nexus = patched(OUTPUT, &schema);
@@ -96,6 +96,64 @@ fn a_shard_whose_schema_fans_out_or_has_no_end_stays_out_and_is_told_where() {
         }
         assert_eq!(nexus.call("entra_list_users", json!({ "limit": 1 })).data()["users"].as_array().unwrap().len(), 1);
         assert_eq!(nexus.call("hostile_echo", json!({ "text": "x" })).error(), "unknown-tool");
+    }
+}
+
+#[test]
+fn a_bad_schema_keeps_a_shard_out_of_review_approval_and_service_alike() {
+    for (mark, which, schema, said) in [
+        (OUTPUT, "tool hostile_json: output-schema", json!({ "properties": { "a": { "pattern": "(" } } }), "pattern"),
+        (
+            INPUT,
+            "tool hostile_judged: input-schema",
+            json!({ "properties": { "a": { "x-nexus-class": "nobody" } } }),
+            "x-nexus-class at \"/properties/value/properties/a\" is \"nobody\"",
+        ),
+        (
+            INPUT,
+            "tool hostile_judged: input-schema",
+            json!({ "properties": { "a": { "maxLength": "9" } } }),
+            "is not a JSON Schema at \"/properties/value/properties/a/maxLength\"",
+        ),
+        (
+            OUTPUT,
+            "tool hostile_json: output-schema",
+            json!({ "$defs": { "a": { "format": "regex" } }, "$ref": "#/$defs/a" }),
+            "format: regex at \"/$defs/a\"",
+        ),
+        (
+            OUTPUT,
+            "tool hostile_json: output-schema",
+            json!({ "items": { "$ref": "#/$defs/none" } }),
+            "refers at \"/items\" to a place that it does not have",
+        ),
+    ] {
+        let nexus = patched(mark, &schema);
+        let review = nexus.run(&["review", "--json"]);
+        assert_eq!(review.code, Some(2), "{schema}: {review:#?}");
+        let told: Value = serde_json::from_str(&review.stdout).unwrap();
+        assert_eq!(told["untold"][0]["name"], "hostile", "{told:#}");
+        let reason = told["untold"][0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.starts_with(which) && reason.contains(said), "{schema}: {reason:?}");
+
+        let token = told["token"].as_str().unwrap();
+        let approve = nexus.run(&["approve", "--all", "--token", token, "--by", "test", "--why", "for a test"]);
+        let lock = fs::read_to_string(nexus.path("nexus.lock")).unwrap_or_default();
+        assert!(!lock.contains("hostile"), "{approve:#?}");
+        let alone = nexus.run(&["approve", "hostile", "--token", token, "--by", "test", "--why", "for a test"]);
+        assert_eq!(alone.code, Some(2), "{alone:#?}");
+        assert!(alone.stderr.contains(&reason), "{reason:?} is not in {alone:#?}");
+
+        let listed: Value = serde_json::from_str(&nexus.run(&["shards", "--json"]).stdout).unwrap();
+        assert_eq!(listed["left_out"][0]["reason"], *reason, "{listed:#}");
+        let doctor = nexus.run(&["doctor"]);
+        assert!(doctor.code != Some(0) && doctor.stdout.contains(&reason), "{reason:?} is not in {doctor:#?}");
+        let server = nexus.serve();
+        assert_neighbour(&server.client());
+        // It is not approved, so the start does not wait for it.
+        eventually("a reason in the log", || {
+            server.log().contains("shard stays out") && server.log().contains(said.split('"').next().unwrap())
+        });
     }
 }
 
@@ -180,7 +238,7 @@ fn data_is_read_within_bounds_and_in_one_way_or_not_at_all() {
     for (arguments, expected, said) in [
         (lists(10_000), "none", ""),
         // Within output-bytes as text, and far beyond the shard's memory as a tree.
-        (lists(300_000), "output-too-large", ""),
+        (lists(300_000), "output-too-large", "short enough as text, but in memory it would take more than"),
         (deep(120), "none", ""),
         (deep(121), "internal", "nested deeper than 120"),
         (number("18446744073709551615"), "none", ""),
@@ -223,6 +281,13 @@ fn whatever_a_guest_hands_over_counts() {
     ] {
         let result = client.call(tool, arguments.clone());
         assert_eq!(code(&result), expected, "{tool} {arguments}: {result:.500}");
+    }
+    for (arguments, said) in [
+        (json!({ "notes": 10_001 }), "the shard handed over more than 10000 notes; ask for less"),
+        (json!({ "media_type": 1_048_576 }), "larger than this tool may return (1048576 bytes)"),
+    ] {
+        let result = client.call("hostile_empty", arguments);
+        assert!(text(&result).contains(said), "{said}: {result:#}");
     }
     let told = client.call("hostile_long_error", json!({ "piece": "x", "times": 65_536 }));
     assert!(text(&told).ends_with(&"x".repeat(65_536)));

@@ -80,6 +80,9 @@ pub enum Fault {
     Guest(&'static str),
     #[error("the result is larger than this tool may return ({most} bytes); ask for less")]
     OutputTooLarge { most: usize },
+    /// More than the host takes of something else than bytes; says of what.
+    #[error("{0}; ask for less")]
+    OutputTooMuch(String),
     #[error("the tool returned something else than its schema promises, so it is withheld")]
     OutputMisfit,
     #[error("the report cannot be read; the operator's log says why")]
@@ -97,7 +100,7 @@ impl Fault {
             Self::Busy => "busy",
             Self::Tool { code, .. } => code,
             Self::Guest(code) => code,
-            Self::OutputTooLarge { .. } => "output-too-large",
+            Self::OutputTooLarge { .. } | Self::OutputTooMuch(_) => "output-too-large",
             Self::OutputMisfit => "output-misfit",
             Self::Kept => "unreadable",
             Self::Unrecorded => "unrecorded",
@@ -118,7 +121,9 @@ impl Fault {
     fn is_refusal(&self) -> bool {
         match self {
             Self::UnknownTool | Self::NotFound | Self::InvalidArguments(_) | Self::Busy | Self::Unrecorded => true,
-            Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputMisfit | Self::Kept => false,
+            Self::Guest(_) | Self::OutputTooLarge { .. } | Self::OutputTooMuch(_) | Self::OutputMisfit | Self::Kept => {
+                false
+            }
             Self::Tool { code, .. } => matches!(*code, "refused" | "invalid-arguments"),
         }
     }
@@ -132,6 +137,7 @@ impl Fault {
             | Self::Busy
             | Self::Guest(_)
             | Self::OutputTooLarge { .. }
+            | Self::OutputTooMuch(_)
             | Self::OutputMisfit
             | Self::Kept
             | Self::Unrecorded => Some(Scrubbed::already_scrubbed(self.to_string())),

@@ -184,6 +184,7 @@ fn state(fault: &Fault) -> &'static str {
         | Fault::InvalidArguments(_)
         | Fault::Busy
         | Fault::OutputTooLarge { .. }
+        | Fault::OutputTooMuch(_)
         | Fault::OutputMisfit
         | Fault::Kept
         | Fault::Unrecorded => "not-asked",

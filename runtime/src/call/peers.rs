@@ -123,7 +123,9 @@ fn peer_fault(tool: &str, fault: Fault) -> PeerFault {
         Fault::Guest("cancelled") => PeerFault::Refused(Code::Cancelled),
         Fault::Guest(code) => PeerFault::Tool(ToolError::Internal(format!("{tool} did not finish ({code})"))),
         Fault::Busy => PeerFault::Refused(Code::Busy),
-        Fault::OutputTooLarge { .. } | Fault::OutputMisfit | Fault::Kept => PeerFault::Refused(Code::BadReply),
+        Fault::OutputTooLarge { .. } | Fault::OutputTooMuch(_) | Fault::OutputMisfit | Fault::Kept => {
+            PeerFault::Refused(Code::BadReply)
+        }
         Fault::Unrecorded => PeerFault::Refused(Code::Unrecorded),
     }
 }

@@ -39,7 +39,7 @@ impl Approved {
     pub(super) fn stopped(&self, shard: &ShardName) -> Option<String> {
         let stopped = self.quarantine.shard.get(shard)?;
         Some(format!(
-            "in quarantine since {} by {}: {}; `nexus quarantine {shard} --lift` ends it",
+            "in quarantine since {} by {}: {}; `nexus quarantine {shard} --lift --why …` ends it",
             stopped.at, stopped.by, stopped.why
         ))
     }

@@ -8,6 +8,7 @@ use super::call::print;
 use super::exit::Exit;
 use super::settings::{self, Settings};
 use super::start::Started;
+use super::unmatched::GivenNames;
 use super::{Common, load, start};
 use crate::call::Host;
 use crate::manifest::Manifest;
@@ -82,6 +83,8 @@ pub(super) async fn run(common: &Common) -> Result<ExitCode, Exit> {
                 let says = format!("{} tools, component {:?}", shard.tools.len(), shard.origin);
                 findings.push(finding(&format!("shard {}", shard.manifest.name), Ok(says)));
             }
+            let unmatched = GivenNames::of(settings).unmatched(host.router());
+            findings.extend(unmatched.into_iter().map(|name| finding(&name.key, name.says)));
             let named: Vec<_> = findings.iter().map(|finding| finding.about.clone()).collect();
             for left in host.router().left_out() {
                 let about = format!("shard {}", left.name);

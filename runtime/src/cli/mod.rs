@@ -24,6 +24,7 @@ mod serve;
 pub mod settings;
 mod shards;
 pub mod start;
+mod unmatched;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -174,3 +175,6 @@ fn log_to_stderr() {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     log.with_ansi(colour).with_target(false).init();
 }
+
+#[cfg(test)]
+mod tests;

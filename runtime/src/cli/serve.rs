@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use super::reload::Watch;
 use super::settings::Settings;
+use super::unmatched::GivenNames;
 use super::{Common, open_files, start};
 use crate::call::Current;
 use crate::mcp::{self, HttpError, HttpOptions};
@@ -32,7 +33,7 @@ impl Serve {
     pub(super) async fn run(self, common: &Common) -> Result<ExitCode, Exit> {
         let settings = Settings::load(common.flags(self.bind)).map_err(|error| Exit::settings(&error))?;
         let token = settings.http_token().map_err(|error| Exit::settings(&error))?;
-        let http = settings.http.clone();
+        let (http, names) = (settings.http.clone(), GivenNames::of(&settings));
         if self.dev && !self.stdio && !http.bind.ip().is_loopback() {
             let story = format!(
                 "--dev serves what nobody approved, so it serves this machine alone: {} is not loopback",
@@ -45,6 +46,7 @@ impl Serve {
         let started = start::host(settings, self.dev, start::Wait::Approved).await?;
         let host = started.host.clone();
         let current = Arc::new(Current::new(host.clone()));
+        let warning = tokio::spawn(names.warn(current.clone()));
         let watch = Arc::new(Watch::start(started, current.clone())?);
         let reloading = tokio::spawn(on_hangup(hangups, watch.clone()));
         let source = host.source().as_str();
@@ -78,6 +80,7 @@ impl Serve {
             })
         };
         reloading.abort();
+        warning.abort();
         watch.stop().await;
         current.settle().await;
         start::stop(&host).await;

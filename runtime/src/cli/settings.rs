@@ -3,6 +3,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "settings are where the environment and the operator's files are read")]
 
+mod checks;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -67,19 +69,26 @@ pub struct Http {
     pub allowed_origins: Vec<String>,
     /// Connections at once; fewer where the process may not have so many files open. Half of them may be answered at
     /// once, and a quarter may be streams that stay open.
+    #[schemars(range(max = checks::MOST_CLIENTS))]
     pub max_connections: NonZeroU32,
     /// Connections, and sessions, of one address. Absent: three quarters of all for this machine, a quarter for any other. Raise
     /// it behind a reverse proxy on another machine.
+    #[schemars(range(max = checks::MOST_CLIENTS))]
     pub max_per_address: Option<NonZeroU32>,
     /// Sessions at once, of the protocol versions that have some. One that nobody waits on is closed for another.
+    #[schemars(range(max = checks::MOST_CLIENTS))]
     pub max_sessions: NonZeroU32,
     /// Seconds after which a session that nobody uses is closed.
+    #[schemars(range(max = checks::MOST_IDLE))]
     pub session_idle_seconds: NonZeroU32,
     /// Seconds within which the head of a request must have come.
+    #[schemars(range(max = checks::HOUR))]
     pub head_seconds: NonZeroU32,
     /// Seconds within which a body must have come. So long may a client not take what is sent to it, too.
+    #[schemars(range(max = checks::HOUR))]
     pub body_seconds: NonZeroU32,
     /// Seconds after which a connection without a request is closed.
+    #[schemars(range(max = checks::HOUR))]
     pub idle_seconds: NonZeroU32,
 }
 
@@ -192,7 +201,7 @@ impl Audit {
 pub struct Review {
     /// What each shard was approved to do.
     pub lock: PathBuf,
-    /// Public keys, as `nexus approve --make-key` prints them. With any, an approval must be signed by one of them.
+    /// Public keys, as `nexus approve --make-key FILE` prints them. With any, an approval must be signed by one of them.
     pub signers: Vec<String>,
 }
 
@@ -268,8 +277,10 @@ fn machine_memory() -> Option<usize> {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Loading {
     /// Seconds by the clock, after which the shard stays out.
+    #[schemars(range(max = checks::HOUR))]
     pub compile_seconds: NonZeroU32,
     /// Bytes of memory.
+    #[schemars(range(min = checks::LEAST_COMPILING, max = checks::MOST_COMPILING))]
     pub compile_bytes: u64,
 }
 
@@ -379,6 +390,10 @@ pub enum SettingsError {
     ExtraCa { file: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("network.resolve: {0:?} is not a host name")]
     Resolve(String),
+    #[error("{key} is {found}: expected {least} to {most}")]
+    Number { key: &'static str, found: u64, least: u64, most: u64 },
+    #[error("{key} has {found:?}: expected {expected}")]
+    Entry { key: &'static str, found: String, expected: &'static str },
     #[error("sandbox.max-bytes is {found}: expected {LEAST_MEMORY} (64 MiB) or more")]
     Sandbox { found: usize },
 }
@@ -386,6 +401,7 @@ pub enum SettingsError {
 impl Settings {
     pub fn load(flags: Flags) -> Result<Self, SettingsError> {
         let Source { file, digest, base, read } = read(flags.config)?;
+        checks::check(&read)?;
         let from_base = |path: PathBuf| if path.is_absolute() { path } else { base.join(path) };
         let mut http = read.http;
         http.token_file = http.token_file.map(from_base);

@@ -25,7 +25,7 @@ pub struct Stopped {
 }
 
 const HEADER: &str =
-    "# Shards that `nexus quarantine` stopped. They do not serve until `nexus quarantine SHARD --lift`.\n\n";
+    "# Shards that `nexus quarantine` stopped. They do not serve until `nexus quarantine SHARD --lift --why ...`.\n\n";
 
 impl Quarantine {
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {

@@ -3,13 +3,12 @@
 //! Problems name the key and never the value: somebody may have written a secret there.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::ManifestError;
-use super::raw::{Reader, Span};
+use super::raw::{MAX_CONCURRENCY, Reader, Span};
 use super::units::{self, RATE};
 use crate::names::CredentialName;
 use crate::policy::Pace;
@@ -23,13 +22,15 @@ const AR_PREFIX: &str = "AR-JWT ";
 pub(super) enum CredentialTable {
     Bearer {
         token: String,
-        concurrency: Option<NonZeroU32>,
+        #[schemars(range(min = 1, max = MAX_CONCURRENCY))]
+        concurrency: Option<u32>,
         rate: Option<String>,
     },
     Basic {
         username: String,
         password: String,
-        concurrency: Option<NonZeroU32>,
+        #[schemars(range(min = 1, max = MAX_CONCURRENCY))]
+        concurrency: Option<u32>,
         rate: Option<String>,
     },
     Header {
@@ -37,7 +38,8 @@ pub(super) enum CredentialTable {
         #[serde(default)]
         prefix: String,
         value: String,
-        concurrency: Option<NonZeroU32>,
+        #[schemars(range(min = 1, max = MAX_CONCURRENCY))]
+        concurrency: Option<u32>,
         rate: Option<String>,
     },
     Oauth2ClientCredentials {
@@ -45,7 +47,8 @@ pub(super) enum CredentialTable {
         client_id: String,
         client_secret: String,
         scope: Option<String>,
-        concurrency: Option<NonZeroU32>,
+        #[schemars(range(min = 1, max = MAX_CONCURRENCY))]
+        concurrency: Option<u32>,
         rate: Option<String>,
     },
     Oauth2RefreshToken {
@@ -54,7 +57,8 @@ pub(super) enum CredentialTable {
         client_secret: String,
         refresh_token: String,
         scope: Option<String>,
-        concurrency: Option<NonZeroU32>,
+        #[schemars(range(min = 1, max = MAX_CONCURRENCY))]
+        concurrency: Option<u32>,
         rate: Option<String>,
     },
     JwtLogin {
@@ -62,13 +66,15 @@ pub(super) enum CredentialTable {
         username: String,
         password: String,
         prefix: Option<String>,
-        concurrency: Option<NonZeroU32>,
+        #[schemars(range(min = 1, max = MAX_CONCURRENCY))]
+        concurrency: Option<u32>,
         rate: Option<String>,
     },
     Bind {
         username: String,
         password: String,
-        concurrency: Option<NonZeroU32>,
+        #[schemars(range(min = 1, max = MAX_CONCURRENCY))]
+        concurrency: Option<u32>,
         rate: Option<String>,
     },
 }
@@ -158,8 +164,12 @@ impl Reader<'_> {
         | CredentialTable::Bind { concurrency, rate, .. }) = table;
         let interval = match rate {
             None => None,
-            Some(rate) => Some(units::rate(rate).ok_or_else(|| self.bad(span, format!("rate: expected {RATE}")))?),
+            Some(rate) => {
+                let problem = || format!("rate: expected {RATE}");
+                Some(units::rate(rate).ok_or_else(|| self.bad(span.clone(), problem()))?)
+            }
         };
-        Ok(Pace { concurrency: *concurrency, interval })
+        let concurrency = concurrency.map(|found| self.concurrency(found, span)).transpose()?;
+        Ok(Pace { concurrency, interval })
     }
 }

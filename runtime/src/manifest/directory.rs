@@ -1,13 +1,13 @@
 //! `[[directory]]` of a manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::ManifestError;
-use super::raw::{Reader, Sizes, Span};
+use super::raw::{MAX_CONCURRENCY, Reader, Sizes, Span};
 use crate::names::{CredentialName, DirectoryName, SettingName, ToolName};
 use crate::outbound::{Attribute, Dn, Host, Scope, is_oid};
 use crate::policy::{DirectoryGrant, LdapServer, Tls};
@@ -22,7 +22,8 @@ pub(super) struct DirectoryTable {
     #[schemars(with = "String")]
     host: Spanned<String>,
     /// 636 unless said; 389 for starttls.
-    port: Option<NonZeroU16>,
+    #[schemars(with = "Option<NonZeroU16>")]
+    port: Option<Spanned<u32>>,
     /// `ldaps` unless said, or `starttls`.
     #[schemars(with = "Option<String>")]
     tls: Option<Spanned<String>>,
@@ -54,7 +55,8 @@ pub(super) struct DirectoryTable {
     #[schemars(with = "Option<u32>")]
     entries: Option<Spanned<u32>>,
     /// Searches under way at once.
-    concurrency: Option<NonZeroU32>,
+    #[schemars(with = "Option<u32>", range(min = 1, max = MAX_CONCURRENCY))]
+    concurrency: Option<Spanned<u32>>,
     /// How often a page may be asked for, such as `5/s`.
     #[schemars(with = "Option<String>")]
     rate: Option<Spanned<String>>,
@@ -106,15 +108,22 @@ impl Reader<'_> {
                 return Err(self.bad(span, problem));
             }
         };
+        let port = match &table.port {
+            None => tls.default_port(),
+            Some(port) => u16::try_from(*port.get_ref())
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or_else(|| self.bad(port.span(), format!("port {}: expected 1 to {}", port.get_ref(), u16::MAX)))?,
+        };
         let attributes = self.attributes("attributes", &table.attributes)?;
         let filter_attributes = match &table.filter_attributes {
             None => attributes.clone(),
             Some(list) => self.attributes("filter-attributes", list)?,
         };
-        let pace = self.grant_pace(table.concurrency, table.rate.as_ref())?;
+        let pace = self.grant_pace(table.concurrency.as_ref(), table.rate.as_ref())?;
         Ok(DirectoryGrant {
             name: table.name.clone(),
-            server: LdapServer { host, port: table.port.map_or(tls.default_port(), NonZeroU16::get), tls },
+            server: LdapServer { host, port, tls },
             bases: self.each("bases", &table.bases, |text, span| self.base(text, span))?,
             scopes: self.each("scopes", &table.scopes, |text, span| {
                 let problem = || format!("scope {text:?}: expected \"base\", \"one-level\" or \"subtree\"");

@@ -24,7 +24,7 @@ pub(super) struct PeersTable {
     calls: Option<Spanned<u32>>,
     /// Of these, how many at once; 4 unless said.
     #[schemars(with = "Option<NonZeroU32>")]
-    concurrency: Option<Spanned<NonZeroU32>>,
+    concurrency: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -91,16 +91,11 @@ impl Reader<'_> {
             let problem = format!("\"{}\" is a tool of this shard: peers are other shards' tools", tool.get_ref());
             return Err(self.bad(tool.span(), problem));
         }
-        let concurrency = table.concurrency.as_ref();
-        let least = NonZeroU32::new(PEERS_AT_ONCE).unwrap_or(NonZeroU32::MIN);
-        if let Some(found) = concurrency.filter(|found| found.get_ref().get() > MOST_PEERS_AT_ONCE) {
-            let problem = format!("concurrency {}: expected 1 to {MOST_PEERS_AT_ONCE}", found.get_ref());
-            return Err(self.bad(found.span(), problem));
-        }
+        let concurrency = self.count("concurrency", table.concurrency.as_ref(), PEERS_AT_ONCE, MOST_PEERS_AT_ONCE)?;
         Ok(PeerGrant {
             tools: table.tools.get_ref().iter().map(|tool| tool.get_ref().clone()).collect(),
             calls: self.count("calls", table.calls.as_ref(), PEER_CALLS, MOST_PEER_CALLS)?,
-            concurrency: concurrency.map_or(least, |found| *found.get_ref()),
+            concurrency: NonZeroU32::new(concurrency).unwrap_or(NonZeroU32::MIN),
         })
     }
 
@@ -138,7 +133,7 @@ impl Reader<'_> {
             Some(text) => {
                 let size = units::size(text.get_ref()).filter(|size| (1..=MOST_ARTIFACT_BYTES).contains(size));
                 let problem =
-                    || format!("bytes {:?}: expected {SIZE}, at most {}MiB", text.get_ref(), MOST_ARTIFACT_BYTES >> 20);
+                    || format!("bytes {:?}: expected {SIZE}, 1B to {}MiB", text.get_ref(), MOST_ARTIFACT_BYTES >> 20);
                 size.ok_or_else(|| self.bad(text.span(), problem()))?
             }
         };

@@ -120,7 +120,8 @@ struct EgressTable {
     #[serde(default)]
     private: bool,
     /// Requests under way at once.
-    concurrency: Option<NonZeroU32>,
+    #[schemars(with = "Option<u32>", range(min = 1, max = MAX_CONCURRENCY))]
+    concurrency: Option<Spanned<u32>>,
     /// How often a request may start, such as `5/s`.
     #[schemars(with = "Option<String>")]
     rate: Option<Spanned<String>>,
@@ -152,6 +153,8 @@ struct LimitsTable {
 /// Longest a tool call may be given; a client has long stopped waiting by then.
 const MAX_DEADLINE: Duration = Duration::from_secs(600);
 const MAX_EGRESS_CALLS: u32 = 10_000;
+/// More than a host has calls at once by far.
+pub(super) const MAX_CONCURRENCY: u32 = 10_000;
 const MAX_BYTES: usize = 64 << 20;
 
 /// Grants of a manifest, of each kind, and values of one list of a grant. What a grant says of methods, paths and tools is
@@ -383,7 +386,7 @@ impl<'a> Reader<'a> {
             },
             idempotent: table.idempotent,
             private: table.private,
-            pace: self.grant_pace(table.concurrency, table.rate.as_ref())?,
+            pace: self.grant_pace(table.concurrency.as_ref(), table.rate.as_ref())?,
         })
     }
 
@@ -403,14 +406,21 @@ impl<'a> Reader<'a> {
 
     pub(super) fn grant_pace(
         &self,
-        concurrency: Option<NonZeroU32>,
+        concurrency: Option<&Spanned<u32>>,
         rate: Option<&Spanned<String>>,
     ) -> Result<Pace, ManifestError> {
         let interval = |rate: &Spanned<String>| {
             let problem = || format!("rate {:?}: expected {RATE}", rate.get_ref());
             units::rate(rate.get_ref()).ok_or_else(|| self.bad(rate.span(), problem()))
         };
+        let concurrency = concurrency.map(|found| self.concurrency(*found.get_ref(), found.span())).transpose()?;
         Ok(Pace { concurrency, interval: rate.map(interval).transpose()? })
+    }
+
+    pub(super) fn concurrency(&self, found: u32, span: Span) -> Result<NonZeroU32, ManifestError> {
+        NonZeroU32::new(found)
+            .filter(|_| found <= MAX_CONCURRENCY)
+            .ok_or_else(|| self.bad(span, format!("concurrency {found}: expected 1 to {MAX_CONCURRENCY}")))
     }
 
     /// A server also takes a query from the URL, so a grant that fixes the body leaves no other place for one.
@@ -497,7 +507,7 @@ impl<'a> Reader<'a> {
         let size = |key: &str, text: &Option<Spanned<String>>, default: usize, most: usize| match text {
             None => Ok(default),
             Some(text) => units::size(text.get_ref()).filter(|size| (1..=most).contains(size)).ok_or_else(|| {
-                let problem = format!("{key} {:?}: expected {SIZE}, at most {}MiB", text.get_ref(), most >> 20);
+                let problem = format!("{key} {:?}: expected {SIZE}, 1B to {}MiB", text.get_ref(), most >> 20);
                 self.bad(text.span(), problem)
             }),
         };
@@ -506,11 +516,8 @@ impl<'a> Reader<'a> {
             Some(text) => units::duration(text.get_ref())
                 .filter(|duration| !duration.is_zero() && *duration <= MAX_DEADLINE)
                 .ok_or_else(|| {
-                    let problem = format!(
-                        "{key} {:?}: expected {DURATION}, at most {} s",
-                        text.get_ref(),
-                        MAX_DEADLINE.as_secs()
-                    );
+                    let problem =
+                        format!("{key} {:?}: expected {DURATION}, 1ms to {}s", text.get_ref(), MAX_DEADLINE.as_secs());
                     self.bad(text.span(), problem)
                 }),
         };
@@ -518,7 +525,7 @@ impl<'a> Reader<'a> {
             None => default.egress_calls,
             Some(calls) if *calls.get_ref() <= MAX_EGRESS_CALLS => *calls.get_ref(),
             Some(calls) => {
-                let problem = format!("egress-calls {}: expected at most {MAX_EGRESS_CALLS}", calls.get_ref());
+                let problem = format!("egress-calls {}: expected 0 to {MAX_EGRESS_CALLS}", calls.get_ref());
                 return Err(self.bad(calls.span(), problem));
             }
         };

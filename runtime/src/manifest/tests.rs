@@ -80,9 +80,9 @@ fn an_error_names_file_line_found_and_accepted() {
         ("kind = \"oauth2", "kind = \"oauth3", 16, "oauth3"),
         ("client-secret = \"secret:CLIENT_SECRET\"", "client-secret = \"hunter2hunter2\"", 15, "client-secret"),
         ("memory = \"16MiB\"", "memory = \"16 MB\"", 23, "64MiB"),
-        ("memory = \"16MiB\"", "memory = \"9999MiB\"", 23, "at most"),
+        ("memory = \"16MiB\"", "memory = \"9999MiB\"", 23, "1B to 512MiB"),
         ("deadline = \"2s\"", "deadline = \"0s\"", 24, "30s"),
-        ("deadline = \"2s\"", "egress-calls = 99999999", 24, "at most"),
+        ("deadline = \"2s\"", "egress-calls = 99999999", 24, "0 to 10000"),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let error = check(&GOOD.replacen(from, to, 1)).expect_err(to);

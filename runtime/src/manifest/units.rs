@@ -5,7 +5,7 @@ use std::time::Duration;
 pub(super) const SIZE: &str = "a size such as \"64MiB\" (B, KiB, MiB)";
 pub(super) const DURATION: &str = "a duration such as \"30s\" (ms, s, min)";
 
-pub(super) const RATE: &str = "a rate such as \"5/s\" (s, min, h)";
+pub(super) const RATE: &str = "a rate such as \"5/s\", 1 to 10000 per s, min or h";
 
 pub(crate) fn size(text: &str) -> Option<usize> {
     let (number, unit) = split(text)?;

@@ -70,6 +70,7 @@ pub(super) fn error(fault: &Fault) -> ErrorData {
         | Fault::Tool { .. }
         | Fault::Guest(_)
         | Fault::OutputTooLarge { .. }
+        | Fault::OutputTooMuch(_)
         | Fault::OutputMisfit
         | Fault::Kept
         | Fault::Unrecorded => ErrorData::internal_error(text, None),

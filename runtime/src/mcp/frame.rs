@@ -38,7 +38,7 @@ pub enum MessageId {
 /// What a frame says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frame {
-    /// Absent for notifications.
+    /// Absent for notifications, and where it cannot be told which of several it is.
     pub id: Option<MessageId>,
     /// Absent for answers.
     pub method: Option<String>,
@@ -77,6 +77,8 @@ pub enum FrameFault {
     TooManyValues,
     #[error("{0} stands twice in one object")]
     DuplicateKey(String),
+    #[error("{0} has half of a surrogate pair, which is no character")]
+    HalfCharacter(String),
     #[error("{0}")]
     NotARequest(&'static str),
     #[error("{0} is a number that 64 bits cannot hold exactly")]
@@ -89,7 +91,7 @@ impl FrameFault {
     /// As JSON-RPC 2.0 numbers errors.
     pub fn code(&self) -> i32 {
         match self {
-            Self::NotUtf8 | Self::NotJson(_) => -32700,
+            Self::NotUtf8 | Self::NotJson(_) | Self::HalfCharacter(_) => -32700,
             Self::TooLarge
             | Self::Batch
             | Self::NotAnObject
@@ -109,9 +111,19 @@ pub fn read(bytes: &[u8]) -> Result<Frame, RefusedFrame> {
         return Err(bare(FrameFault::TooLarge));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| bare(FrameFault::NotUtf8))?;
-    let mut scan = Scan { text, at: 0, n_values: 0, open: Vec::new(), fault: None, seen: Seen::default() };
+    let mut scan =
+        Scan { text, at: 0, n_values: 0, open: Vec::new(), fault: None, is_half: false, seen: Seen::default() };
     let scanned = scan.run();
-    let Scan { seen, fault, .. } = scan;
+    // A scan that ended early has not seen whether another id follows.
+    let is_json = match &scanned {
+        Ok(()) => true,
+        Err(FrameFault::TooDeep | FrameFault::TooManyValues) => scan.skip().is_ok(),
+        Err(_) => false,
+    };
+    let Scan { mut seen, fault, .. } = scan;
+    if !is_json {
+        seen.n_ids = 0;
+    }
     let frame = seen.frame();
     if let Err(fault) = scanned {
         // What is no JSON is not answered by what it seemed to say.
@@ -141,6 +153,7 @@ struct Seen<'a> {
     top: Option<Kind<'a>>,
     jsonrpc: Option<Kind<'a>>,
     id: Option<Kind<'a>>,
+    n_ids: usize,
     method: Option<Kind<'a>>,
     params: Option<Kind<'a>>,
     is_answer: bool,
@@ -164,6 +177,7 @@ impl Seen<'_> {
             _ => None,
         };
         let id = match &self.id {
+            _ if self.n_ids != 1 => None,
             Some(Kind::Text(text)) if text.len() <= MAX_ID => Some(MessageId::Text(text.to_string())),
             Some(Kind::Number(number)) => whole(number).map(MessageId::Number),
             _ => None,
@@ -219,6 +233,8 @@ struct Scan<'a> {
     open: Vec<Open<'a>>,
     /// The first thing that can be read in two ways. The scan goes on, to know whose message it is.
     fault: Option<FrameFault>,
+    /// The text that was read last has half a character in it.
+    is_half: bool,
     seen: Seen<'a>,
 }
 
@@ -250,6 +266,34 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Reads on to the end for the ids of the message alone, however deep and long the rest is. The brackets and texts must
+    /// fit; what else stands between them is not judged.
+    fn skip(&mut self) -> Result<(), FrameFault> {
+        let mut depth = self.open.len();
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' => {
+                    let text = self.string()?;
+                    self.space();
+                    if depth == 1 && self.peek() == Some(b':') && text == "id" {
+                        // Its value was not kept: if it is the only one, it is not known.
+                        self.seen.n_ids += 1;
+                    }
+                }
+                b'[' | b'{' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b']' | b'}' => {
+                    depth = depth.checked_sub(1).ok_or_else(|| self.not_json())?;
+                    self.at += 1;
+                }
+                _ => self.at += 1,
+            }
+        }
+        if depth == 0 { Ok(()) } else { Err(self.not_json()) }
+    }
+
     /// A value that is no container, or the beginning of one up to its first value. An empty container is left open for
     /// `run` to see its end.
     fn value(&mut self) -> Result<(), FrameFault> {
@@ -277,7 +321,8 @@ impl<'a> Scan<'a> {
                 }
                 Some(b'"') => {
                     let text = self.string()?;
-                    self.see(Kind::Text(text));
+                    // What was put in place of half a character is not what was sent.
+                    self.see(if self.is_half { Kind::Switch } else { Kind::Text(text) });
                     return Ok(());
                 }
                 Some(b'-' | b'0'..=b'9') => {
@@ -346,6 +391,11 @@ impl<'a> Scan<'a> {
         let Some(Open::Object { keys, key }) = self.open.last_mut() else { return Err(self.not_json()) };
         let is_new = keys.insert(text.clone());
         *key = text;
+        if let [Open::Object { key, .. }] = self.open.as_slice()
+            && key == "id"
+        {
+            self.seen.n_ids += 1;
+        }
         if !is_new && self.fault.is_none() {
             self.fault = Some(FrameFault::DuplicateKey(self.path()));
         }
@@ -354,6 +404,7 @@ impl<'a> Scan<'a> {
 
     fn string(&mut self) -> Result<Cow<'a, str>, FrameFault> {
         self.at += 1;
+        self.is_half = false;
         let mut text = Cow::Borrowed("");
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
@@ -387,21 +438,26 @@ impl<'a> Scan<'a> {
             Some(b't') => '\t',
             Some(b'u') => {
                 let first = self.hex()?;
-                // Half of a pair is no character.
-                let code = match first {
-                    0xd800..=0xdbff => {
-                        if (self.next(), self.next()) != (Some(b'\\'), Some(b'u')) {
-                            return Err(self.not_json());
-                        }
-                        let second = self.hex()?;
-                        if !(0xdc00..=0xdfff).contains(&second) {
-                            return Err(self.not_json());
-                        }
-                        0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                let behind = self.at;
+                let second = match first {
+                    0xd800..=0xdbff if self.text.get(behind..).is_some_and(|rest| rest.starts_with("\\u")) => {
+                        self.at += 2;
+                        Some(self.hex()?).filter(|second| (0xdc00..=0xdfff).contains(second))
                     }
-                    _ => first,
+                    _ => None,
                 };
-                char::from_u32(code).ok_or_else(|| self.not_json())?
+                let code = second.map_or(first, |second| 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00));
+                if let Some(character) = char::from_u32(code) {
+                    character
+                } else {
+                    // JSON by its grammar. Whoever reads on puts something in its place, each another thing.
+                    self.at = behind;
+                    self.is_half = true;
+                    if self.fault.is_none() {
+                        self.fault = Some(FrameFault::HalfCharacter(self.path()));
+                    }
+                    char::REPLACEMENT_CHARACTER
+                }
             }
             _ => return Err(self.not_json()),
         })
@@ -610,9 +666,6 @@ mod tests {
             "\"\n\"",
             r#""\x""#,
             r#""\u12""#,
-            r#""\ud800""#,
-            r#""\ud800\u0041""#,
-            r#""\udc00""#,
             "01",
             "-",
             "1.",
@@ -637,6 +690,49 @@ mod tests {
         let refused = read(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}").unwrap_err();
         assert_eq!((refused.fault.code(), refused.frame), (-32700, Frame::default()));
         assert_eq!(read(b"{\"id\":1,").unwrap_err().frame, Frame::default());
+    }
+
+    #[test]
+    fn half_a_character_is_refused_where_it_stands_and_the_rest_is_read() {
+        for text in [r"\ud800", r"\ud800\u0041", r"\udc00", r"\udc00\ud800", r"\ud800\ud800\udc00", r"\ud800x"] {
+            let refused = read(call(&format!(r#"{{"a":"{text}"}}"#)).as_bytes()).unwrap_err();
+            assert_eq!(refused.fault, FrameFault::HalfCharacter("params.arguments.a".into()), "{text}");
+            assert_eq!((refused.fault.code(), refused.frame.id), (-32700, Some(MessageId::Number(7))), "{text}");
+            assert!(serde_json::from_str::<Value>(&format!("\"{text}\"")).is_err(), "{text}");
+        }
+        // What is in its place is no name of anything.
+        for text in [
+            r#"{"jsonrpc":"2.0","id":"\ud800","method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id\ud800":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping\ud800","id":1}"#,
+        ] {
+            let refused = read(text.as_bytes()).unwrap_err();
+            assert!(matches!(refused.fault, FrameFault::HalfCharacter(_)), "{text}: {:?}", refused.fault);
+            assert_eq!(refused.frame.id, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_known_only_where_no_other_follows() {
+        let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+        let long = format!("[1{}]", ",1".repeat(MAX_VALUES));
+        for (text, id) in [
+            (r#"{"id":1,"a":DEEP}"#, Some(1)),
+            (r#"{"a":"\"}","id":1,"b":DEEP,"c":{"id":2},"d":"id"}"#, Some(1)),
+            (r#"{"id":1,"a":DEEP,"id":2}"#, None),
+            (r#"{"id":1,"a":DEEP,"\u0069d" : 1}"#, None),
+            (r#"{"id":1,"a":DEEP}}"#, None),
+            (r#"{"id":1,"a":DEEP"#, None),
+            (r#"{"id":1,"a":DEEP,"id"#, None),
+            // It was not come to.
+            (r#"{"a":DEEP,"id":1}"#, None),
+        ] {
+            for inner in [&deep, &long] {
+                let refused = read(text.replace("DEEP", inner).as_bytes()).unwrap_err();
+                assert!(matches!(refused.fault, FrameFault::TooDeep | FrameFault::TooManyValues), "{text}");
+                assert_eq!(refused.frame.id, id.map(MessageId::Number), "{text}");
+            }
+        }
     }
 
     #[test]

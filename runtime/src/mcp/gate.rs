@@ -3,7 +3,7 @@
 use rmcp::model::{ErrorCode, RequestId};
 use serde_json::{Value, json};
 
-use super::frame::{FrameFault, MessageId, RefusedFrame};
+use super::frame::{MessageId, RefusedFrame};
 use crate::call::{Host, Principal};
 
 /// For what the host has no room for now. The codes from -32000 on are the server's own.
@@ -12,9 +12,7 @@ pub(super) const BUSY: ErrorCode = ErrorCode(-32000);
 /// Puts on record that a call was refused, if it was one, and says what to answer.
 pub(super) async fn refuse(host: &Host, refused: &RefusedFrame, principal: Principal) -> Value {
     let RefusedFrame { fault, frame } = refused;
-    // A key that stands twice may be the id.
-    let is_doubtful = matches!(fault, FrameFault::DuplicateKey(path) if !path.contains('.'));
-    let id = frame.id.clone().filter(|_| !is_doubtful).map(request_id);
+    let id = frame.id.clone().map(request_id);
     let id = id.as_ref();
     if !frame.is_tool_call() {
         return error(id, fault.code(), &fault.to_string(), None);

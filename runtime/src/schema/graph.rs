@@ -16,6 +16,8 @@ pub(crate) type Id = usize;
 #[derive(Debug, Default)]
 pub struct Graph {
     places: Vec<Place>,
+    n_patterns: usize,
+    n_compiled: usize,
 }
 
 /// One place: a schema within the schema.
@@ -74,7 +76,9 @@ impl Graph {
         while let Some((id, schema)) = intake.queue.pop() {
             intake.place(id, schema)?;
         }
-        let graph = intake.graph;
+        let mut graph = intake.graph;
+        graph.n_patterns = intake.counts.patterns;
+        graph.n_compiled = values(schema) + intake.counts.led_to;
         Spread::new(&graph).measure()?;
         Ok(graph)
     }
@@ -85,6 +89,16 @@ impl Graph {
 
     pub fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    /// Patterns that a validator compiles.
+    pub fn n_patterns(&self) -> usize {
+        self.n_patterns
+    }
+
+    /// Values that a validator walks to be made: the schema's, and again what its references lead to.
+    pub fn n_compiled(&self) -> usize {
+        self.n_compiled
     }
 
     /// Where a place stands, as a JSON pointer.
@@ -157,7 +171,7 @@ fn step(name: &str) -> String {
 }
 
 /// For messages: names may be long, and are the shard's.
-fn shortened(pointer: &str) -> String {
+pub(super) fn shortened(pointer: &str) -> String {
     const MOST: usize = 200;
     match pointer.char_indices().nth(MOST) {
         None => pointer.to_owned(),

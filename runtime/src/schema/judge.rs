@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
-use super::graph::{Graph, Pattern};
+use super::graph::{Graph, Pattern, shortened};
 use super::work::{self, MAX_STEPS, TooMuch};
 use super::{BadSchema, Schema};
 
@@ -49,7 +49,7 @@ impl Judge {
                 keywords.shift_remove(keyword);
             }
         }
-        let validator = validator(&text, *SIZES.last().unwrap_or(&0)).map_err(BadSchema::Invalid)?;
+        let validator = validator(&text, *SIZES.last().unwrap_or(&0))?;
         Ok(Self(Arc::new(Inner { graph: schema.graph.clone(), weights, validator })))
     }
 
@@ -124,11 +124,15 @@ impl Weights {
     }
 }
 
-fn validator(schema: &Value, pattern_size: usize) -> Result<Validator, String> {
+fn validator(schema: &Value, pattern_size: usize) -> Result<Validator, BadSchema> {
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .should_validate_formats(true)
         .with_pattern_options(PatternOptions::regex().size_limit(pattern_size).dfa_size_limit(MAX_CACHE))
         .build(schema)
-        .map_err(|error| error.masked_with("the value").to_string())
+        .map_err(|error| BadSchema::Invalid {
+            // What is judged here is the schema itself, so this is a place in it.
+            place: shortened(error.instance_path().as_str()),
+            why: error.masked_with("the value").to_string(),
+        })
 }

@@ -94,8 +94,8 @@ pub enum BadSchema {
     NoSchema { place: String },
     #[error("has a pattern at {place:?} that is not taken: {why}")]
     Pattern { place: String, why: &'static str },
-    #[error("is not a JSON Schema: {0}")]
-    Invalid(String),
+    #[error("is not a JSON Schema at {place:?}: {why}")]
+    Invalid { place: String, why: String },
 }
 
 impl Schema {

@@ -207,9 +207,15 @@ fn what_is_no_schema_is_refused_with_its_place() {
     ] {
         assert_eq!(refused(&schema), BadSchema::NoSchema { place: place.to_owned() }, "{schema}");
     }
-    for schema in [json!({ "type": "strin" }), json!({ "minimum": "1" }), json!({ "required": [1] })] {
-        let read = Schema::read(schema.clone()).unwrap();
-        assert!(matches!(Judge::new(&read), Err(BadSchema::Invalid(_))), "{schema}");
+    for (schema, at) in [
+        (json!({ "type": "strin" }), "/type"),
+        (json!({ "minimum": "1" }), "/minimum"),
+        (json!({ "required": [1] }), "/required/0"),
+        (json!({ "properties": { "a/b": { "items": { "maxLength": -1 } } } }), "/properties/a~1b/items/maxLength"),
+        (json!({ "$defs": { "unused": { "enum": 1 } } }), "/$defs/unused/enum"),
+    ] {
+        let error = Judge::new(&Schema::read(schema.clone()).unwrap()).err();
+        assert!(matches!(&error, Some(BadSchema::Invalid { place, .. }) if place == at), "{schema}: {error:?}");
     }
 }
 

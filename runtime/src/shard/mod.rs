@@ -13,6 +13,7 @@ mod imports;
 mod instance;
 mod offer;
 mod threads;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +34,7 @@ pub use engine::{Engine, MAX_CALLS, engine};
 pub use import::{BadImport, BadImports};
 pub use instance::Failure;
 pub use offer::TooMuch;
+pub use tools::ToolJudges;
 
 use crate::audit::{self, Subject};
 use crate::egress::{Caller, Door, Limits, Rights};
@@ -125,7 +127,7 @@ pub enum BadDocument {
 
 /// What a component offers.
 struct Offer {
-    tools: Vec<Tool>,
+    tools: Vec<imports::ListedTool>,
     prompts: Vec<Prompt>,
     documents: Vec<Document>,
 }
@@ -145,6 +147,8 @@ pub enum BadTool {
     Schema { tool: ToolName, which: &'static str, why: String },
     #[error("its tools' schemas have more than {most} bytes together")]
     Schemas { most: usize },
+    #[error("its tools' schemas have more than {most} {what} together")]
+    Compiled { what: &'static str, most: usize },
     #[error("lists no tools")]
     None,
     #[error(transparent)]
@@ -172,6 +176,8 @@ pub struct Shard {
     pub imports: Vec<String>,
     /// Sorted by name.
     pub tools: Vec<Tool>,
+    /// Of the tools, in their order.
+    judges: Vec<ToolJudges>,
     /// Sorted by name.
     pub prompts: Vec<Prompt>,
     /// Sorted by URI.
@@ -353,7 +359,9 @@ impl Shard {
         nobody.close();
         let offer = offer.map_err(LoadError::List)??;
         let rights = Arc::new(rights(&manifest));
-        let tools = checked(offer.tools, &manifest)?;
+        let listed = tools::checked(offer.tools, &manifest)?;
+        let judged = tokio::task::spawn_blocking(move || tools::judged(listed)).await;
+        let (tools, judges): (Vec<Tool>, Vec<ToolJudges>) = judged.map_err(|_| LoadError::Ended)??.into_iter().unzip();
         let (prompts, documents) = checked_documents(offer.prompts, offer.documents, &manifest)?;
         let read = lock::Component {
             digest: format!("sha256:{digest}"),
@@ -363,7 +371,12 @@ impl Shard {
             documents: &documents,
         };
         let authority = Authority::of(&manifest, &read).map_err(LoadError::Authority)?;
-        Ok(Self { rights, manifest, digest, authority, imports, tools, prompts, documents, origin, ready })
+        Ok(Self { rights, manifest, digest, authority, imports, tools, judges, prompts, documents, origin, ready })
+    }
+
+    /// Each tool with what judges its arguments and results.
+    pub fn judged_tools(&self) -> impl Iterator<Item = (&Tool, &ToolJudges)> {
+        self.tools.iter().zip(&self.judges)
     }
 
     pub async fn get_prompt(
@@ -395,33 +408,6 @@ impl Shard {
     ) -> Result<Result<Outcome, ToolError>, Failure> {
         self.ready.call(door, caller, tool, arguments, context).await
     }
-}
-
-fn checked(mut tools: Vec<Tool>, manifest: &Manifest) -> Result<Vec<Tool>, BadTool> {
-    if tools.is_empty() {
-        return Err(BadTool::None);
-    }
-    tools.sort_by(|a, b| a.name.cmp(&b.name));
-    for tool in &tools {
-        if !manifest.tools_prefix.iter().any(|prefix| tool.name.as_str().starts_with(prefix.as_str())) {
-            return Err(BadTool::Prefix(tool.name.clone()));
-        }
-    }
-    let bound = manifest.egress.iter().filter_map(|grant| grant.tools.as_ref());
-    let searching = manifest.directories.iter().filter_map(|grant| grant.tools.as_ref());
-    let probing = manifest.health.iter().map(|probe| &probe.tool);
-    let mut bound = bound.chain(searching).flatten().chain(probing);
-    if let Some(unlisted) = bound.find(|name| tools.iter().all(|tool| tool.name != **name)) {
-        return Err(BadTool::Unlisted(unlisted.clone()));
-    }
-    for pair in tools.windows(2) {
-        if let [a, b] = pair
-            && a.name == b.name
-        {
-            return Err(BadTool::Twice(a.name.clone()));
-        }
-    }
-    Ok(tools)
 }
 
 /// A prompt is named as a tool is, so that no two shards can have the same one.

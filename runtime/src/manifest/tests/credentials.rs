@@ -101,7 +101,7 @@ fn a_credential_that_is_written_wrongly_is_refused_and_its_values_are_not_repeat
         (WORKDAY, "https://{setting", "http://{setting", "token-url: "),
         (WORKDAY, "{setting:TENANT}", "{setting:NOWHERE}", "token-url needs the setting NOWHERE"),
         (WORKDAY, "kind =", "login-url = \"https://hunter2.example.com\"\nkind =", "unknown field `login-url`"),
-        (WORKDAY, "kind =", "concurrency = 0\nkind =", "nonzero"),
+        (WORKDAY, "kind =", "concurrency = 0\nkind =", "concurrency 0: expected 1 to 10000"),
         (WORKDAY, "kind =", "rate = \"hunter2\"\nkind =", "rate: expected a rate such as \"5/s\""),
         (HELIX, "username", "user", "unknown field `user`"),
         (HELIX, "password = \"secret:PASSWORD\"\n", "", "missing field `password`"),

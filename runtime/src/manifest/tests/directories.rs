@@ -75,7 +75,7 @@ fn a_directory_that_grants_too_much_or_nothing_is_refused() {
         ("scopes = [\"subtree\"]", "scopes = []", "grants nothing"),
         ("scopes = [\"subtree\"]", "scopes = [\"all\"]", "expected \"base\""),
         ("scopes =", "tls = \"none\"\nscopes =", "without TLS"),
-        ("scopes =", "port = 0\nscopes =", "nonzero"),
+        ("scopes =", "port = 0\nscopes =", "port 0: expected 1 to 65535"),
         ("bases = [\"{setting:BASE}\"]", "bases = []", "grants nothing"),
         ("attributes = [\"cn\", \"mail\"]", "attributes = []", "grants nothing"),
         ("attributes = [\"cn\", \"mail\"]", "attributes = [\"*\"]", "options, OIDs, * and +"),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wasmtime::Store;
 
 use super::super::instance::State;
+use super::super::tools::{INPUT_SCHEMA, OUTPUT_SCHEMA};
 use super::super::{BadTool, CallContext, offer};
 use crate::egress::{Caller, Limits};
 use crate::json::{self, BadJson};
@@ -44,12 +45,19 @@ const MAX_SCHEMAS: usize = 2 << 20;
 /// What the text of one schema may become. [`Schema`] itself counts values.
 const MAX_SCHEMA_TREE: usize = 16 << 20;
 
+/// A tool, and its schemas as they were taken in.
+pub(in crate::shard) struct ListedTool {
+    pub tool: Tool,
+    pub input: Schema,
+    pub output: Option<Schema>,
+}
+
 /// The tools of a fresh instance, checked. One that is not well made keeps the whole shard out: half a shard is a
 /// surprise to whoever approved all of it.
 pub(in crate::shard) async fn list_tools(
     store: &mut Store<State>,
     guest: &Guest,
-) -> wasmtime::Result<Result<Vec<Tool>, BadTool>> {
+) -> wasmtime::Result<Result<Vec<ListedTool>, BadTool>> {
     let listed = guest.nexus_shard_tools().call_list_tools(store).await?;
     if let Err(too_much) = offer::count("tools", offer::MAX_TOOLS, &listed, text) {
         return Ok(Err(too_much.into()));
@@ -89,18 +97,18 @@ fn text(tool: &wit::Tool) -> usize {
     tool.name.len() + tool.title.len() + tool.description.len() + tool.input_schema.len() + output
 }
 
-fn tool(from: wit::Tool) -> Result<Tool, BadTool> {
+fn tool(from: wit::Tool) -> Result<ListedTool, BadTool> {
     let name = ToolName::parse(&from.name).map_err(|error| BadTool::Name(error.to_string()))?;
-    let input_schema = schema(&name, "input-schema", &from.input_schema)?;
-    let output_schema = match &from.output_schema {
-        Some(text) => Some(schema(&name, "output-schema", text)?),
+    let input = schema(&name, INPUT_SCHEMA, &from.input_schema)?;
+    let output = match &from.output_schema {
+        Some(text) => Some(schema(&name, OUTPUT_SCHEMA, text)?),
         None => None,
     };
-    Ok(Tool {
+    let tool = Tool {
         title: from.title,
         description: from.description,
-        input_schema,
-        output_schema,
+        input_schema: input.as_value().clone(),
+        output_schema: output.as_ref().map(|schema| schema.as_value().clone()),
         category: match from.category {
             wit::Category::Read => Category::Read,
             wit::Category::Audit => Category::Audit,
@@ -114,10 +122,11 @@ fn tool(from: wit::Tool) -> Result<Tool, BadTool> {
             open_world: from.annotations.open_world,
         },
         name,
-    })
+    };
+    Ok(ListedTool { tool, input, output })
 }
 
-fn schema(tool: &ToolName, which: &'static str, text: &str) -> Result<Value, BadTool> {
+fn schema(tool: &ToolName, which: &'static str, text: &str) -> Result<Schema, BadTool> {
     let bad = |why: String| BadTool::Schema { tool: tool.clone(), which, why };
     if text.len() > schema::MAX_BYTES {
         return Err(bad(schema::BadSchema::Bytes.to_string()));
@@ -126,7 +135,7 @@ fn schema(tool: &ToolName, which: &'static str, text: &str) -> Result<Value, Bad
     if !value.is_object() {
         return Err(bad("is not a JSON object".into()));
     }
-    Schema::read(value).map(Schema::into_value).map_err(|error| bad(error.to_string()))
+    Schema::read(value).map_err(|error| bad(error.to_string()))
 }
 
 /// What data may become in memory: as much as the guest itself may have, or 24 times `output-bytes`. Rows of short fields
@@ -176,7 +185,7 @@ fn output(from: wit::Output, caller: &Caller) -> Result<Output, Unusable> {
 fn data(text: &str, caller: &Caller) -> Result<Value, Unusable> {
     let limits = &caller.rights.limits;
     let weight = json::weigh(text, tree_bytes(limits)).map_err(|error| match error {
-        BadJson::TooLarge { .. } => Unusable::TooLarge { most: limits.output_bytes },
+        BadJson::TooLarge { most } => Unusable::Tree { most },
         error @ (BadJson::TooDeep(_) | BadJson::Number(_) | BadJson::Syntax(_)) => Unusable::Data(error),
     })?;
     if !caller.keep(weight.tree) {

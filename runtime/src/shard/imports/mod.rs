@@ -12,7 +12,7 @@ mod peers;
 mod progress;
 mod stdio;
 
-pub(super) use contract::{Guest, GuestPre, call_tool, list_tools};
+pub(super) use contract::{Guest, GuestPre, ListedTool, call_tool, list_tools};
 pub(super) use documents::Exports;
 pub(super) use http::Hooks;
 pub(super) use stdio::GuestStdio;
