@@ -187,7 +187,7 @@ fn a_bad_grant_of_peers_or_artifacts_is_an_error_with_its_line() {
         ("\"text/plain\", ", "\"Text/Plain\", ", "expected lower case without parameters"),
         ("\"text/plain\", ", "\"text/plain; charset=utf-8\", ", "expected lower case without parameters"),
         ("bytes = \"1KiB\"", "bytes = \"0B\"", "bytes \"0B\""),
-        ("bytes = \"1KiB\"", "bytes = \"65MiB\"", "at most 64MiB"),
+        ("bytes = \"1KiB\"", "bytes = \"65MiB\"", "1B to 64MiB"),
         ("count = 4", "count = 101", "count 101: expected 1 to 100"),
         ("[\"text/plain\", \"text/html\"]", "[]", "media-types is empty"),
     ] {

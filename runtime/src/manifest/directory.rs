@@ -110,10 +110,10 @@ impl Reader<'_> {
         };
         let port = match &table.port {
             None => tls.default_port(),
-            Some(port) => u16::try_from(*port.get_ref())
-                .ok()
-                .filter(|port| *port > 0)
-                .ok_or_else(|| self.bad(port.span(), format!("port {}: expected 1 to {}", port.get_ref(), u16::MAX)))?,
+            Some(port) => match u16::try_from(*port.get_ref()) {
+                Ok(number) if number > 0 => number,
+                _ => return Err(self.bad(port.span(), format!("port {}: expected 1 to {}", port.get_ref(), u16::MAX))),
+            },
         };
         let attributes = self.attributes("attributes", &table.attributes)?;
         let filter_attributes = match &table.filter_attributes {
