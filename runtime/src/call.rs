@@ -251,7 +251,8 @@ impl Host {
             asked.progress.clone(),
         );
         let neighbourhood = Neighbourhood::of(self, asked, &route.shard.manifest.name, deadline);
-        let caller = Arc::new(caller.among(neighbourhood).within(room.memory()).answering(asked.memory.clone()));
+        let caller =
+            Arc::new(caller.among(neighbourhood).within(room.memory()).nth(room.nth()).answering(asked.memory.clone()));
         let context = CallContext {
             call_id: entry.event_id().to_string(),
             remaining_ms: u64::try_from((deadline - now).as_millis()).unwrap_or(u64::MAX),

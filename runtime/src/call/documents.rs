@@ -126,7 +126,7 @@ impl Host {
                 let cancelled = self.cancelled(shard, &reader.cancelled);
                 let stop = cancelled.token.clone();
                 let caller = Caller::reader(shard.rights.clone(), subject, entry.event_id(), deadline, stop);
-                let caller = Arc::new(caller.within(room.memory()).answering(reader.memory));
+                let caller = Arc::new(caller.within(room.memory()).nth(room.nth()).answering(reader.memory));
                 let ended = run(&caller).await.unwrap_or_else(|failure| Err(self.failed(shard, &failure)));
                 caller.close();
                 ended

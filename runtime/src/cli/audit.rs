@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Common;
 use super::call::print;
@@ -155,6 +156,8 @@ fn count(n: i64) -> Result<Count, Exit> {
 /// The last lines, and then those that come, until the operator has seen enough. A file that is gone, or is another one, ends
 /// it: what came between is not known.
 async fn follow(file: &Path, count: Count, json: bool) -> Result<ExitCode, Exit> {
+    // One for all of it: nobody would hear a signal between two waits.
+    let mut enough = signal(SignalKind::interrupt()).map_err(|error| Exit::failed("signals", &error))?;
     let (last, mut lines) = read::Following::from(file, count).map_err(|error| unreadable(file, &error))?;
     for line in last {
         told(line, json)?;
@@ -165,7 +168,7 @@ async fn follow(file: &Path, count: Count, json: bool) -> Result<ExitCode, Exit>
         }
         tokio::select! {
             () = tokio::time::sleep(FOLLOW) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+            _ = enough.recv() => return Ok(ExitCode::SUCCESS),
         }
     }
 }

@@ -90,6 +90,8 @@ pub struct Caller {
     pub(super) tally: Tally,
     /// What its answer takes.
     answer: AnswerMemory,
+    /// How many calls of its shard were under way when it began, this one included.
+    pub(crate) nth: usize,
     crossings: Mutex<Vec<Crossed>>,
 }
 
@@ -220,6 +222,7 @@ impl Caller {
             tally: Tally::default(),
             crossings: Mutex::default(),
             answer: AnswerMemory::default(),
+            nth: 1,
         }
     }
 
@@ -227,6 +230,12 @@ impl Caller {
     #[must_use]
     pub fn among(self, neighbours: Arc<dyn Neighbours>) -> Self {
         Self { neighbours: Some(neighbours), ..self }
+    }
+
+    /// So many calls of the shard are under way, this one included.
+    #[must_use]
+    pub fn nth(self, nth: usize) -> Self {
+        Self { nth, ..self }
     }
 
     /// Who asked holds what the answer takes.

@@ -47,6 +47,7 @@ pub struct Admitted {
     shard: ShardName,
     memory: Arc<MemoryAccount>,
     turn: Arc<Semaphore>,
+    nth: usize,
     _base: Held,
 }
 
@@ -86,8 +87,9 @@ impl Rooms {
         let (memory, turn) = (taken.memory.clone(), taken.turn.clone());
         let base = memory.hold(CALL_BYTES)?;
         taken.calls += 1;
+        let nth = taken.calls;
         state.all += 1;
-        Some(Admitted { rooms: self.clone(), shard: shard.clone(), memory, turn, _base: base })
+        Some(Admitted { rooms: self.clone(), shard: shard.clone(), memory, turn, nth, _base: base })
     }
 }
 
@@ -104,6 +106,11 @@ impl Admitted {
     /// Of the shard: what its calls make the host keep counts here.
     pub fn memory(&self) -> &Arc<MemoryAccount> {
         &self.memory
+    }
+
+    /// How many calls of the shard are under way, this one included.
+    pub fn nth(&self) -> usize {
+        self.nth
     }
 
     /// Whoever judges for this shard holds it, where that takes its time: a neighbour's turn comes in between.

@@ -107,6 +107,8 @@ async fn in_a_process(limits: CompileLimits, binary: Arc<Vec<u8>>) -> Result<Cod
     let mut command = Command::new(program().map_err(failed)?);
     command.arg(COMMAND).arg(limits.memory.to_string()).arg(limits.cpu().to_string());
     command.env_clear().env("RAYON_NUM_THREADS", threads().to_string()).current_dir("/");
+    // What the allocator only keeps in reserve does not count against the limit.
+    command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     let (Some(mut input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())

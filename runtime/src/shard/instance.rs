@@ -12,6 +12,7 @@ use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::engine::TICK;
 use super::imports::{self, Exports, Guest, GuestPre, GuestStdio, Hooks};
 use super::threads::{self, NoThread, Threads};
 use super::{CallContext, LoadError, Offer};
@@ -28,7 +29,8 @@ const RESOURCE_BYTES: usize = 64 << 10;
 /// Names of one string many times over count each time, so that a small guest does not become a large list.
 const MAX_HOST_CALL_BYTES: usize = 64 << 20;
 const MAX_FIELDS_BYTES: usize = 16 << 10;
-/// CPU time after which a guest's thread stands behind those of younger calls.
+/// CPU time after which a guest's thread stands behind those of younger calls. The calls of one shard share it, each with a tick at
+/// least: many at once compute no longer before others' than one.
 const LONG: Duration = Duration::from_millis(100);
 const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
@@ -163,10 +165,11 @@ fn store(
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(MAX_HOST_CALL_BYTES);
     let meter = meter.clone();
+    let long = (LONG / u32::try_from(caller.nth.max(1)).unwrap_or(u32::MAX)).max(TICK);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         let spent = meter.spent();
-        if spent > LONG {
+        if spent > long {
             threads::step_back();
         }
         if spent > meter.budget { Err(CpuSpent.into()) } else { Ok(UpdateDeadline::Yield(1)) }
