@@ -453,9 +453,9 @@ fn answers_that_nobody_reads_take_their_share_and_give_way() {
     let read_whole = || {
         let client = server.client();
         let answer = client.call("hostile_output", json!({ "bytes": SEVEN }));
-        assert_eq!(answer["structuredContent"]["text"].as_str().map(str::len), Some(SEVEN), "{:#}", answer["_meta"]);
+        answer["structuredContent"]["text"].as_str().map(str::len) == Some(SEVEN)
     };
-    read_whole();
+    assert!(read_whole());
     let before = server.resident();
     let session = initialize(&server.client()).session.unwrap();
     for session in [None, Some(session.as_str())] {
@@ -463,10 +463,10 @@ fn answers_that_nobody_reads_take_their_share_and_give_way() {
         let more = server.resident().saturating_sub(before);
         assert!(more < ALL, "{} MiB more", more >> 20);
         assert_answered(&server);
-        // Whoever reads gets all of it, and who read nothing has lost his place to him.
-        read_whole();
+        // Whoever reads gets all of it, and who read nothing has lost his place to him. A stream begins before its call ends.
+        eventually("an answer to whoever reads", read_whole);
         drop(unread);
-        read_whole();
+        eventually("an answer when they have gone", read_whole);
     }
 }
 

@@ -35,6 +35,7 @@ mod ledger;
 mod live;
 mod loading;
 mod manifest;
+mod manners;
 mod mcp;
 mod otlp;
 mod parsers;

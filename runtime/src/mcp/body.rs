@@ -31,6 +31,22 @@ pub(super) enum BodyFault {
     NoRoom,
 }
 
+/// Takes what is on its way of a small body that nobody wants: a client that is still sending when its connection closes may
+/// never see the answer.
+pub(super) async fn discard(mut body: impl Body<Data = Bytes> + Unpin) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let all = async {
+        let mut left = FREE_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            let Some(less) = left.checked_sub(bytes) else { return };
+            left = less;
+        }
+    };
+    // Who takes longer, or sends more, is not waited for.
+    drop(tokio::time::timeout(PATIENCE, all).await);
+}
+
 /// The common store of memory for bodies.
 pub(super) fn store() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(STORE_BYTES / STORE_UNIT))

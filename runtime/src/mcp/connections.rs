@@ -57,6 +57,11 @@ impl Connection {
         self.close.cancelled().await;
     }
 
+    /// It is of no more use.
+    pub(super) fn close(&self) {
+        self.close.cancel();
+    }
+
     /// A head has come.
     pub(super) fn wait_for_body(&self) {
         self.enter(Phase::Body);

@@ -12,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -36,12 +36,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Server;
+use super::accept::Accepted;
 use super::body::{self, BodyFault, OnePiece, Whole};
 use super::connections::{Admitted, Connection, Connections, Crowding, Watched};
 use super::frame::{self, Frame as Message};
 use super::gate;
 use super::hosts::has_one_host;
 use super::limits::{ClientAddress, ClientLimits};
+use super::origins::{self, Origins, Page};
 use super::sessions::{CLIENT, SessionFault, Sessions};
 use crate::call::Current;
 use crate::call::Principal;
@@ -261,6 +263,7 @@ type Expected = [u8; 32];
 struct Site {
     current: Arc<Current>,
     principal: Principal,
+    origins: Origins,
     expected: Option<Expected>,
     mcp: StreamableHttpService<Server, Sessions>,
     sessions: Arc<Sessions>,
@@ -308,8 +311,6 @@ impl Site {
         hosts.extend(allowed_hosts);
         let config = StreamableHttpServerConfig::default()
             .with_allowed_hosts(hosts)
-            .with_allowed_origins(allowed_origins)
-            .enforce_origin_validation()
             .with_json_response(true)
             .with_max_request_body_bytes(frame::MAX_BYTES)
             .with_cancellation_token(stop);
@@ -320,6 +321,7 @@ impl Site {
         Self {
             current,
             principal,
+            origins: Origins::new(&allowed_origins),
             expected: token.map(|token| Sha256::digest(token.expose().as_bytes()).into()),
             mcp,
             sessions,
@@ -336,27 +338,56 @@ impl Site {
         connection.answer();
         let client = connection.client();
         let passage = Arc::new(Mutex::new(Passage::default()));
-        let answer = match (request.uri().path(), request.method()) {
+        let page = if request.uri().path() == "/mcp" { self.origins.page(request.headers()) } else { Page::None };
+        let mut answer = match (request.uri().path(), request.method()) {
             ("/healthz", &(Method::GET | Method::HEAD)) => text(StatusCode::OK, "ok\n"),
             ("/healthz", _) => {
                 let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "");
                 answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
                 answer
             }
-            ("/mcp", _) if !self.is_known(request.headers()) => {
-                let mut answer = text(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
-                answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-                answer
-            }
-            ("/mcp", _) if !has_one_host(request.uri(), request.headers()) => {
-                text(StatusCode::BAD_REQUEST, "the Host header must be one host, with or without a port\n")
-            }
-            ("/mcp", _) => CLIENT.scope(client, self.pass(request, &connection, &passage)).await,
+            ("/mcp", _) => match self.refused(&request, &page) {
+                Some(answer) => {
+                    body::discard(request.into_body()).await;
+                    answer
+                }
+                None => CLIENT.scope(client, self.pass(request, &connection, &passage)).await,
+            },
             _ => text(StatusCode::NOT_FOUND, ""),
         };
+        if let Page::Listed(origin) = page {
+            origins::show(&mut answer, origin);
+        }
         let held = std::mem::take(&mut lock(&passage).held);
         let answer = self.with_room(answer, &held.memory).await;
-        answer.map(|body| Sent { body, connection, held, answers: self.answers.clone() })
+        answer.map(|body| Sent { body, connection, held, site: self.clone(), waiting: None })
+    }
+
+    /// What is answered by the head alone.
+    fn refused(&self, request: &Request<Incoming>, page: &Page) -> Option<Answer> {
+        let headers = request.headers();
+        // Before the token is looked at: a browser sends none to ask what it may send.
+        if *page == Page::Other {
+            let told = "pages of this origin may not ask; the operator can list it under http.allowed-origins\n";
+            return Some(text(StatusCode::FORBIDDEN, told));
+        }
+        if *page != Page::None && origins::is_preflight(request.method(), headers) {
+            return Some(origins::preflight::<Full<Bytes>>(headers).map(BodyExt::boxed));
+        }
+        if !self.is_known(headers) {
+            let mut answer = text(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            return Some(answer);
+        }
+        if !has_one_host(request.uri(), headers) {
+            let told = "the Host header must be one host, with or without a port\n";
+            return Some(text(StatusCode::BAD_REQUEST, told));
+        }
+        if request.method() == Method::POST && Accepted::of(headers).is_nothing() {
+            let told = "answers are application/json or text/event-stream: accept one, or better both\n";
+            return Some(text(StatusCode::NOT_ACCEPTABLE, told));
+        }
+        None
     }
 
     /// Waits for room for the answer to be sent from. If there is none, whoever is slowest to take an answer goes, or the
@@ -404,6 +435,10 @@ impl Site {
         passage: &Arc<Mutex<Passage>>,
     ) -> Answer {
         let (mut head, body) = request.into_parts();
+        let (method, accepted) = (head.method.clone(), Accepted::of(&head.headers));
+        if method == Method::POST {
+            Accepted::tell(&mut head.headers);
+        }
         head.extensions.insert(lock(passage).held.memory.clone());
         let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok()).map(SessionId::from);
         if head.method == Method::GET {
@@ -415,21 +450,29 @@ impl Site {
         let (site, connection, kept) = (self.clone(), connection.clone(), passage.clone());
         let reading = async move {
             connection.wait_for_body();
-            let read = site.read(body, session, connection.client(), &kept).await;
+            let read = site.read(body, session, accepted, connection.client(), &kept).await;
             connection.answer();
             read.map_err(|answer| {
                 lock(&kept).stopped = Some(*answer);
                 Stopped
             })
         };
-        let answer = self.mcp.handle(Request::from_parts(head, OnePiece::new(reading))).await;
-        lock(passage).stopped.take().unwrap_or(answer)
+        let mut answer = self.mcp.handle(Request::from_parts(head, OnePiece::new(reading))).await;
+        if let Some(stopped) = lock(passage).stopped.take() {
+            return stopped;
+        }
+        // A session that was ended is gone: nothing more will come of it.
+        if method == Method::DELETE && answer.status() == StatusCode::ACCEPTED {
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+        }
+        if method == Method::POST { accepted.fit(answer).await } else { answer }
     }
 
     async fn read(
         &self,
         body: Incoming,
         session: Option<SessionId>,
+        accepted: Accepted,
         client: ClientAddress,
         passage: &Mutex<Passage>,
     ) -> Result<Bytes, Box<Answer>> {
@@ -445,6 +488,9 @@ impl Site {
                 return Err(Box::new(json(status, &told)));
             }
         };
+        if message.method.as_deref() == Some("subscriptions/listen") && !accepted.events {
+            return Err(Box::new(text(StatusCode::NOT_ACCEPTABLE, "what is told is told as text/event-stream\n")));
+        }
         let room = self.room(&message, session, client)?;
         let mut passage = lock(passage);
         passage.held.permits.extend(stored.into_iter().chain([room]));
@@ -526,21 +572,44 @@ struct Sent {
     body: BoxBody<Bytes, Infallible>,
     connection: Arc<Connection>,
     held: Held,
-    answers: Arc<MemoryAccount>,
+    site: Arc<Site>,
+    /// A piece of a stream that there is no room for yet.
+    waiting: Option<Waiting>,
+}
+
+struct Waiting {
+    piece: Bytes,
+    since: Instant,
+    look: Pin<Box<tokio::time::Sleep>>,
 }
 
 impl Sent {
     /// The connection has a piece in its own hands until the client takes it: what it counts as goes with it.
-    fn on_its_way(&self, piece: Bytes, is_whole: bool) -> Bytes {
-        if piece.len() <= FREE_ANSWER {
-            return piece;
-        }
-        // Of a stream it is counted now. Where there is no room it counts as what it was before.
-        if !is_whole {
-            self.held.memory.becomes(&self.answers, piece.len());
-        }
+    fn on_its_way(&self, piece: Bytes) -> Bytes {
         self.connection.sends();
         Bytes::from_owner(OnItsWay { piece, connection: self.connection.clone(), _held: self.held.memory.take() })
+    }
+
+    /// A piece that waited, once there is room for it. One that waits for too long ends its connection: a stream has no other
+    /// way to say so.
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(Waiting { piece, since, look }) = &mut self.waiting else { return Poll::Ready(None) };
+        loop {
+            if self.held.memory.becomes(&self.site.answers, piece.len()) {
+                let piece = std::mem::take(piece);
+                self.waiting = None;
+                return Poll::Ready(Some(self.on_its_way(piece)));
+            }
+            if since.elapsed() >= ROOM_PATIENCE || piece.len() > self.site.answers.limit() {
+                self.connection.close();
+                return Poll::Pending;
+            }
+            self.site.connections.close_slowest(ANSWER_GRACE);
+            look.as_mut().reset(tokio::time::Instant::now() + ROOM_LOOK);
+            if look.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
     }
 }
 
@@ -576,16 +645,30 @@ impl Body for Sent {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(piece) = ready!(self.poll_waiting(cx)) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         let is_whole = self.body.size_hint().exact().is_some();
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        polled.map_ok(|frame| frame.map_data(|piece| self.on_its_way(piece, is_whole)))
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(piece) if piece.len() <= FREE_ANSWER => Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Ok(piece) if is_whole => Poll::Ready(Some(Ok(Frame::data(self.on_its_way(piece))))),
+                Ok(piece) => {
+                    let look = Box::pin(tokio::time::sleep(ROOM_LOOK));
+                    self.waiting = Some(Waiting { piece, since: Instant::now(), look });
+                    self.poll_waiting(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+                }
+                Err(other) => Poll::Ready(Some(Ok(other))),
+            },
+            other => Poll::Ready(other),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.waiting.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        if self.waiting.is_none() { self.body.size_hint() } else { SizeHint::default() }
     }
 }

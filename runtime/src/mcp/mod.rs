@@ -1,6 +1,7 @@
 //! The only room that speaks JSON-RPC. It turns an MCP request into a call and an answer into an MCP result, and decides
 //! nothing: which tools there are is the router's to say, what may happen the call's.
 
+mod accept;
 mod answer;
 mod body;
 mod connections;
@@ -10,6 +11,7 @@ mod gate;
 mod hosts;
 mod http;
 mod limits;
+mod origins;
 mod rounds;
 mod sessions;
 mod stdio;

@@ -1,0 +1,172 @@
+//! Clients that mean well and say it in their own way: pages in a browser, and those that take one form of answer alone.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use crate::support::mcp::{LATEST, request};
+use crate::support::{Nexus, PATIENCE, Serving};
+
+const PAGE: &str = "https://app.example.com";
+const OLDER: &str = "2025-11-25";
+
+/// An answer: its status, its head in lower case, its body as it was sent.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn field(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+fn ask(server: &Serving, method: &str, fields: &[(&str, &str)], body: &str) -> Answer {
+    let address = server.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    let head =
+        format!("{method} /mcp HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n");
+    write!(stream, "{head}{fields}\r\n{body}").unwrap();
+    let mut all = String::new();
+    stream.read_to_string(&mut all).unwrap();
+    let (head, body) = all.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}
+
+fn call(name: &str, meta: &Value) -> String {
+    let mut call = request(1, "tools/call", json!({ "name": name, "arguments": {} }));
+    for (key, value) in meta.as_object().unwrap() {
+        call["params"]["_meta"][key] = value.clone();
+    }
+    call.to_string()
+}
+
+fn fields<'a>(name: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut fields = vec![
+        ("Content-Type", "application/json"),
+        ("Mcp-Protocol-Version", LATEST),
+        ("Mcp-Method", "tools/call"),
+        ("Mcp-Name", name),
+    ];
+    fields.extend(more);
+    fields
+}
+
+#[test]
+fn a_page_that_is_listed_may_ask_and_read_every_answer_and_no_other_may() {
+    let nexus = Nexus::identity().set("http.allowed-origins", vec![PAGE]).set("http.token-file", "token");
+    let token = "k3J9-token-of-the-test-2kd0";
+    fs::write(nexus.path("token"), token).unwrap();
+    fs::set_permissions(nexus.path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    let server = nexus.serve();
+    // The browser asks first, without a token.
+    let asks = [
+        ("Origin", PAGE),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "authorization,content-type,mcp-protocol-version,mcp-param-region"),
+    ];
+    let preflight = ask(&server, "OPTIONS", &asks, "");
+    assert_eq!(preflight.status, 204, "{}", preflight.head);
+    assert_eq!(preflight.field("access-control-allow-origin"), Some(PAGE));
+    assert_eq!(preflight.field("access-control-allow-methods"), Some("get, post, delete"));
+    let allowed: Vec<_> = preflight.field("access-control-allow-headers").unwrap().split(", ").collect();
+    for name in ["authorization", "content-type", "mcp-session-id", "mcp-protocol-version", "mcp-param-region"] {
+        assert!(allowed.contains(&name), "{name}: {allowed:?}");
+    }
+    let name = "entra_list_users";
+    let (body, bearer) = (call(name, &json!({})), format!("Bearer {token}"));
+    let accept = ("Accept", "application/json, text/event-stream");
+    let known = fields(name, &[("Origin", PAGE), ("Authorization", &bearer), accept]);
+    let unknown = fields(name, &[("Origin", PAGE), accept]);
+    for (fields, body, status) in [(&known, body.as_str(), 200), (&unknown, body.as_str(), 401), (&known, "{", 400)] {
+        let answer = ask(&server, "POST", fields, body);
+        assert_eq!(answer.status, status, "{}", answer.head);
+        assert_eq!(answer.field("access-control-allow-origin"), Some(PAGE), "{}", answer.head);
+        assert_eq!(answer.field("vary"), Some("origin"));
+        assert!(answer.field("access-control-expose-headers").unwrap().contains("mcp-session-id"));
+    }
+    for other in ["https://evil.example", "https://app.example.com:8443", "null"] {
+        let asks = [("Origin", other), ("Access-Control-Request-Method", "POST")];
+        let known = fields(name, &[("Origin", other), ("Authorization", &bearer), accept]);
+        for answer in [ask(&server, "OPTIONS", &asks, ""), ask(&server, "POST", &known, &body)] {
+            assert_eq!(answer.status, 403, "{other}: {}", answer.head);
+            assert!(answer.body.contains("http.allowed-origins"), "{}", answer.body);
+            assert_eq!(answer.field("access-control-allow-origin"), None, "{}", answer.head);
+        }
+    }
+    // A client that is no page is told nothing of pages.
+    let answer = ask(&server, "POST", &fields(name, &[("Authorization", &bearer), accept]), &body);
+    assert_eq!((answer.status, answer.field("access-control-allow-origin")), (200, None));
+}
+
+#[test]
+fn an_answer_has_the_form_that_its_client_takes() {
+    let nexus = Nexus::new().with_guest("conformance");
+    let server = nexus.serve();
+    let (quiet, loud) = ("test_simple_text", "test_tool_with_progress");
+    let (json, events) = ("application/json", "text/event-stream");
+    let progress = json!({ "progressToken": "p" });
+    for (accept, quietly, loudly) in [
+        (Some("application/json, text/event-stream"), json, events),
+        (None, json, events),
+        (Some("*/*"), json, events),
+        (Some("application/json"), json, json),
+        (Some("text/event-stream"), events, events),
+    ] {
+        let accept: Vec<_> = accept.iter().map(|accept| ("Accept", *accept)).collect();
+        for (tool, meta, kind) in [(quiet, json!({}), quietly), (loud, progress.clone(), loudly)] {
+            let answer = ask(&server, "POST", &fields(tool, &accept), &call(tool, &meta));
+            assert_eq!((answer.status, answer.field("content-type")), (200, Some(kind)), "{accept:?} {tool}");
+            let texts: Vec<&str> = match kind {
+                "application/json" => vec![&answer.body],
+                _ => answer.body.lines().filter_map(|line| line.strip_prefix("data: ")).collect(),
+            };
+            let messages: Vec<Value> = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+            assert_eq!(messages.last().unwrap()["result"]["isError"], false, "{accept:?} {tool}: {}", answer.body);
+        }
+        // The handshake of the versions with sessions.
+        let params =
+            json!({ "protocolVersion": OLDER, "capabilities": {}, "clientInfo": { "name": "x", "version": "1" } });
+        let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string();
+        let mut hellos = vec![("Content-Type", "application/json")];
+        hellos.extend(&accept);
+        let answer = ask(&server, "POST", &hellos, &hello);
+        assert_eq!((answer.status, answer.field("content-type")), (200, Some(loudly)), "{accept:?}");
+        assert!(answer.field("mcp-session-id").is_some() && answer.body.contains(OLDER), "{}", answer.body);
+    }
+    let told = ask(&server, "POST", &fields(quiet, &[("Accept", "text/html")]), &call(quiet, &json!({})));
+    assert_eq!(told.status, 406);
+    // What is told for as long as it changes has no other form.
+    let listen =
+        request(1, "subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } })).to_string();
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("Mcp-Protocol-Version", LATEST),
+        ("Mcp-Method", "subscriptions/listen"),
+        ("Accept", "application/json"),
+    ];
+    assert_eq!(ask(&server, "POST", &fields, &listen).status, 406);
+}
+
+#[test]
+fn a_session_that_its_client_ends_is_gone_and_nothing_more_is_said() {
+    let nexus = Nexus::identity();
+    let server = nexus.serve();
+    let params = json!({ "protocolVersion": OLDER, "capabilities": {}, "clientInfo": { "name": "x", "version": "1" } });
+    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    let session = server.client().post(&[], hello.to_string().as_bytes()).session.unwrap();
+    let fields = [("Mcp-Session-Id", session.as_str()), ("Mcp-Protocol-Version", OLDER)];
+    let ended = ask(&server, "DELETE", &fields, "");
+    assert_eq!((ended.status, ended.body.as_str()), (204, ""));
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }).to_string();
+    assert_eq!(server.client().post(&fields, list.as_bytes()).status, 404);
+}
