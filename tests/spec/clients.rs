@@ -783,7 +783,9 @@ fn a_state_is_good_for_the_tool_that_gave_it_out() {
     let client = server.client();
     let (one, other) = ("test_input_required_result_request_state", "test_input_required_result_tampered_state");
     let ask = |tool: &str| {
-        let result = client.call(tool, json!({}));
+        let capable = json!({ "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} } });
+        let params = json!({ "name": tool, "arguments": {}, "_meta": capable });
+        let result = client.rpc("tools/call", params)["result"].clone();
         result["requestState"].as_str().unwrap_or_else(|| panic!("{result:#}")).to_owned()
     };
     let go_on = |tool: &str, state: &str| {

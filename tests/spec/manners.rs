@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use crate::support::mcp::{LATEST, request};
-use crate::support::{Nexus, PATIENCE, Serving};
+use crate::support::{Nexus, PATIENCE, Serving, eventually};
 
 const PAGE: &str = "https://app.example.com";
 const OLDER: &str = "2025-11-25";
@@ -155,6 +155,69 @@ fn an_answer_has_the_form_that_its_client_takes() {
         ("Accept", "application/json"),
     ];
     assert_eq!(ask(&server, "POST", &fields, &listen).status, 406);
+}
+
+#[test]
+fn a_client_without_a_person_to_ask_is_told_so_and_asked_nothing() {
+    let nexus = Nexus::new().with_guest("conformance");
+    let server = nexus.serve();
+    let asks = |capabilities: Value| {
+        let meta = json!({ "io.modelcontextprotocol/clientCapabilities": capabilities });
+        let tool = "test_input_required_result_elicitation";
+        server.client().rpc("tools/call", json!({ "name": tool, "arguments": {}, "_meta": meta }))["result"].clone()
+    };
+    let asked = asks(json!({ "elicitation": {} }));
+    assert!(asked["requestState"].is_string(), "{asked:#}");
+    let refused = asks(json!({}));
+    assert_eq!(
+        (&refused["isError"], &refused["_meta"]["nexus/error"]),
+        (&json!(true), &json!("refused")),
+        "{refused:#}"
+    );
+    assert!(refused["content"][0]["text"].as_str().unwrap().contains("an answer from a person"), "{refused:#}");
+    assert!(refused.get("requestState").is_none() && refused.get("inputRequests").is_none(), "{refused:#}");
+}
+
+#[test]
+fn lists_may_be_kept_for_a_while_and_what_went_away_is_refused_all_the_same() {
+    let nexus = Nexus::identity().with_guest("hostile");
+    let server = nexus.serve();
+    let client = server.client();
+    for method in ["tools/list", "prompts/list"] {
+        assert_eq!(client.rpc(method, json!({}))["result"]["ttlMs"], 60_000, "{method}");
+    }
+    let stopped = nexus.run(&["quarantine", "hostile", "--why", "a test"]);
+    assert_eq!(stopped.code, Some(0), "{stopped:#?}");
+    eventually("it is refused", || {
+        client.rpc("tools/call", json!({ "name": "hostile_echo", "arguments": { "text": "x" } }))["error"]["code"]
+            == -32602
+    });
+}
+
+#[test]
+fn no_output_schema_uses_array_keywords_that_older_validators_read_in_another_way() {
+    // Validators of drafts before 2020-12 take `items` for what follows `prefixItems`, and refuse what fits.
+    fn keywords<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
+        match schema {
+            Value::Object(members) => members.iter().for_each(|(name, value)| {
+                found.push(name);
+                keywords(value, found);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| keywords(item, found)),
+            _ => {}
+        }
+    }
+    let nexus = Nexus::whole();
+    let listed = nexus.serve().client().rpc("tools/list", json!({}));
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    assert!(tools.len() > 60, "{}", tools.len());
+    for tool in tools {
+        let mut found = Vec::new();
+        keywords(&tool["outputSchema"], &mut found);
+        for keyword in ["prefixItems", "unevaluatedItems", "minContains", "maxContains"] {
+            assert!(!found.contains(&keyword), "{}: {keyword}", tool["name"]);
+        }
+    }
 }
 
 #[test]

@@ -260,7 +260,12 @@ fn stats_schema() -> Value {
         "action_category_breakdown": counts("Of these, by what the tool says of itself."),
         "top_10_tools": {
             "type": "array",
-            "items": { "type": "array", "prefixItems": [{ "type": "string" }, { "type": "integer" }], "items": false, "minItems": 2 },
+            "items": {
+                "type": "array",
+                "items": { "anyOf": [{ "type": "string" }, { "type": "integer" }] },
+                "minItems": 2,
+                "maxItems": 2,
+            },
             "description": "Name and number of calls of the most called tools.",
         },
         "error_count": count("Calls that did not succeed."),

@@ -52,6 +52,10 @@ const MAX_HANDLED: usize = 512;
 /// Resources of one page of `resources/list`.
 const RESOURCES_PAGE: usize = 200;
 
+/// How long a client may go on with a list of tools or prompts without asking again, in milliseconds. What is called that is
+/// there no more is refused, whatever the list says. Resources come and go with every report, so they are not kept.
+const LISTS_KEEP_MS: u64 = 60_000;
+
 /// Methods that this server has, and whose params it reads.
 const PARAMS_READ: [&str; 7] = [
     "tools/call",
@@ -240,7 +244,7 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let _room = self.enter()?;
-        Ok(ListToolsResult::with_all_items(self.listed().tools.as_ref().clone()))
+        Ok(ListToolsResult::with_all_items(self.listed().tools.as_ref().clone()).with_ttl_ms(LISTS_KEEP_MS))
     }
 
     async fn list_prompts(
@@ -249,7 +253,7 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let _room = self.enter()?;
-        Ok(ListPromptsResult::with_all_items(self.listed().prompts.as_ref().clone()))
+        Ok(ListPromptsResult::with_all_items(self.listed().prompts.as_ref().clone()).with_ttl_ms(LISTS_KEEP_MS))
     }
 
     async fn get_prompt(
@@ -348,8 +352,10 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let _room = self.enter()?;
+        // Older versions have no way to ask, and a client says whether there is a person to be asked.
         let rounds_possible =
-            context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+            context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+                && context.client_capabilities().is_some_and(|client| client.elicitation.is_some());
         let resumed = match self.rounds.resume(&request, self.principal) {
             Ok(resumed) => resumed,
             Err(error) => return Err(ErrorData::invalid_params(error.to_string(), None)),
