@@ -161,6 +161,13 @@ impl Host {
         }
     }
 
+    /// Ends every call that is under way, and lets none begin. Whether there was one.
+    pub fn stop_all(&self) -> bool {
+        let is_busy = self.under_way.try_write().is_err();
+        self.stops.values().for_each(CancellationToken::cancel);
+        is_busy
+    }
+
     pub fn router(&self) -> &Router {
         &self.router
     }

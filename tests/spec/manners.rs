@@ -4,11 +4,15 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::mcp::{LATEST, request};
-use crate::support::{Nexus, PATIENCE, Serving, eventually};
+use crate::support::record::record;
+use crate::support::{Nexus, PATIENCE, Serving, eventually, guest};
 
 const PAGE: &str = "https://app.example.com";
 const OLDER: &str = "2025-11-25";
@@ -155,6 +159,124 @@ fn an_answer_has_the_form_that_its_client_takes() {
         ("Accept", "application/json"),
     ];
     assert_eq!(ask(&server, "POST", &fields, &listen).status, 406);
+}
+
+/// Calls that take their time, and a neighbour.
+fn patient() -> Nexus {
+    let patient = |manifest: String| {
+        manifest.replace("deadline = \"2s\"", "deadline = \"60s\"").replace("cpu = \"1s\"", "cpu = \"60s\"")
+    };
+    Nexus::identity().with_shard_as(&guest("hostile"), "hostile", patient)
+}
+
+fn sleep(ms: u64) -> Value {
+    json!({ "name": "hostile_sleep", "arguments": { "ms": ms } })
+}
+
+fn terminate(pid: u32) {
+    assert!(Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap().success());
+}
+
+/// Waits until so many calls of the hostile shard are on record.
+fn under_way(nexus: &Nexus, calls: usize) {
+    let asked = |line: &&Value| line["kind"] == "call" && line["phase"] == "asked" && line["shard"] == "hostile";
+    eventually("calls under way", || nexus.ledger().iter().filter(asked).count() >= calls);
+}
+
+#[test]
+fn who_asks_over_stdio_and_asks_no_more_is_answered_still() {
+    let nexus = patient();
+    let mut stdio = nexus.stdio();
+    stdio.initialize(OLDER);
+    for id in 1..4 {
+        stdio.write(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": sleep(1_500) }).to_string());
+    }
+    stdio.ask_no_more();
+    let mut answered: Vec<_> = (1..4).map(|_| stdio.read()).collect();
+    answered.sort_by_key(|answer| answer["id"].as_u64());
+    for (id, answer) in (1..4).zip(&answered) {
+        assert_eq!((&answer["id"], &answer["result"]["isError"]), (&json!(id), &json!(false)), "{answer:#}");
+    }
+    assert_eq!(stdio.wait(), Some(0));
+    // What has no end of its own keeps nobody.
+    let nexus = patient();
+    let mut stdio = nexus.stdio();
+    let listen = json!({ "notifications": { "toolsListChanged": true } });
+    stdio.write(&request(1, "subscriptions/listen", listen).to_string());
+    assert_eq!(stdio.rpc(2, "tools/call", sleep(10))["result"]["isError"], false);
+    let began = Instant::now();
+    assert_eq!(stdio.close(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_client_over_stdio_that_is_gone_is_waited_for_by_nobody() {
+    let nexus = patient();
+    let mut stdio = nexus.stdio();
+    stdio.write(&request(1, "tools/call", sleep(59_000)).to_string());
+    under_way(&nexus, 1);
+    let began = Instant::now();
+    stdio.go();
+    assert_eq!(stdio.wait(), Some(7));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(nexus.ledger().last().unwrap()["kind"], "stop");
+    assert_eq!(record(&nexus), ["call error cancelled"]);
+}
+
+#[test]
+fn who_is_told_to_stop_answers_first_and_says_when_it_could_not_wait() {
+    for (ms, code, error) in [(1_500, 0, Value::Null), (59_000, 7, json!("cancelled"))] {
+        let nexus = patient();
+        let mut stdio = nexus.stdio();
+        stdio.write(&request(1, "tools/call", sleep(ms)).to_string());
+        under_way(&nexus, 1);
+        terminate(stdio.pid());
+        let answer = stdio.read();
+        assert_eq!((&answer["id"], &answer["result"]["_meta"]["nexus/error"]), (&json!(1), &error), "{answer:#}");
+        assert_eq!(stdio.wait(), Some(code));
+        assert_eq!(nexus.ledger().last().unwrap()["kind"], "stop");
+
+        let nexus = patient();
+        let server = nexus.serve();
+        let params =
+            json!({ "protocolVersion": OLDER, "capabilities": {}, "clientInfo": { "name": "x", "version": "1" } });
+        let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+        let session = server.client().post(&[], hello.to_string().as_bytes()).session.unwrap();
+        let in_session = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": sleep(ms) }).to_string();
+        let fields = [("mcp-session-id", session.as_str()), ("mcp-protocol-version", OLDER)];
+        thread::scope(|scope| {
+            let stateless = scope.spawn(|| server.client().call("hostile_sleep", json!({ "ms": ms })));
+            let stateful = scope.spawn(|| server.client().post(&fields, in_session.as_bytes()).answer().clone());
+            under_way(&nexus, 2);
+            terminate(server.pid());
+            for answer in [stateless.join().unwrap(), stateful.join().unwrap()["result"].clone()] {
+                assert_eq!(answer["_meta"]["nexus/error"], error, "{answer:#}");
+            }
+        });
+        assert_eq!(server.stop().0, Some(code));
+    }
+}
+
+#[test]
+fn a_stream_of_news_delays_no_stop() {
+    let nexus = Nexus::identity();
+    let server = nexus.serve();
+    let address = server.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
+    let listen =
+        request(1, "subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } })).to_string();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nMcp-Protocol-Version: {LATEST}\r\n\
+         Mcp-Method: subscriptions/listen\r\nContent-Length: {}\r\n\r\n{listen}",
+        listen.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let began = Instant::now();
+    assert_eq!(server.stop().0, Some(0));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -382,7 +382,7 @@ fn standard_output_is_protocol_whatever_a_guest_does() {
 }
 
 #[test]
-fn the_end_of_standard_input_is_the_end() {
+fn a_client_that_is_gone_ends_what_it_asked_for() {
     let nexus = patient();
     assert_eq!(nexus.stdio().close(), Some(0));
 
@@ -391,7 +391,8 @@ fn the_end_of_standard_input_is_the_end() {
     stdio.write(&request(2, "tools/call", json!({ "name": "hostile_loop", "arguments": {} })).to_string());
     eventually("the call", || nexus.ledger().iter().any(|line| line["kind"] == "call"));
     let start = Instant::now();
-    assert_eq!(stdio.close(), Some(0));
+    stdio.go();
+    assert_eq!(stdio.wait(), Some(7), "a call was cut off");
     assert!(start.elapsed() < Duration::from_secs(60), "it waited for a guest that never ends");
     let told = record(&nexus);
     assert!(["call error cancelled", "call abandoned"].contains(&told[0].as_str()), "{told:?}");

@@ -112,14 +112,14 @@ impl Http {
 pub struct Stdio {
     child: Child,
     input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    output: Option<BufReader<ChildStdout>>,
 }
 
 impl Stdio {
     pub fn start(mut command: Command) -> Self {
         use std::process::Stdio;
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let (input, output) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
         Self { child, input, output }
     }
 
@@ -136,7 +136,7 @@ impl Stdio {
     /// The next message. Anything else on standard output is a failure.
     pub fn read(&mut self) -> Value {
         let mut line = String::new();
-        assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "standard output ended");
+        assert_ne!(self.output.as_mut().unwrap().read_line(&mut line).unwrap(), 0, "standard output ended");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
     }
 
@@ -166,7 +166,22 @@ impl Stdio {
 
     /// Closes standard input and waits for the end.
     pub fn close(&mut self) -> Option<i32> {
+        self.ask_no_more();
+        self.wait()
+    }
+
+    /// Closes standard input.
+    pub fn ask_no_more(&mut self) {
         drop(self.input.take());
+    }
+
+    /// Closes both ends, as a client does that is gone.
+    pub fn go(&mut self) {
+        self.ask_no_more();
+        drop(self.output.take());
+    }
+
+    pub fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

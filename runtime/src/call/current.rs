@@ -57,6 +57,11 @@ impl Current {
         while waiting.join_next().await.is_some() {}
     }
 
+    /// Ends every call on every host: each is answered with an error. Whether there was one.
+    pub fn stop_all(&self) -> bool {
+        self.hosts().iter().fold(false, |busy, host| host.stop_all() | busy)
+    }
+
     /// Ends a shard's calls on every host.
     pub fn stop_shard(&self, shard: &crate::names::ShardName) {
         for host in self.hosts() {

@@ -18,6 +18,7 @@ Exit codes:
   4  the ledger cannot be written, so nothing runs
   5  an address or a file cannot be used
   6  a check found something wrong (doctor, audit verify, audit verify-proof)
+  7  serve was stopped while calls took longer than it waits: they were ended, and each was answered with an error
 
 Settings: flags go before the environment, the environment before the settings file, that before defaults.
 Log level: NEXUS_LOG, for example NEXUS_LOG=debug. Logs go to standard error.";
@@ -35,6 +36,7 @@ impl Exit {
     const LEDGER: u8 = 4;
     const RESOURCE: u8 = 5;
     pub(super) const CHECK: u8 = 6;
+    pub(super) const CUT_OFF: u8 = 7;
 
     pub(super) fn settings(error: &dyn Error) -> Self {
         Self { code: Self::SETTINGS, story: story(error) }

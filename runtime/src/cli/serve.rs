@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::unmatched::GivenNames;
 use super::{Common, open_files, start};
 use crate::call::Current;
-use crate::mcp::{self, HttpError, HttpOptions};
+use crate::mcp::{self, Ended, HttpError, HttpOptions};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -49,13 +49,16 @@ impl Serve {
         let warning = tokio::spawn(names.warn(current.clone()));
         let watch = Arc::new(Watch::start(started, current.clone())?);
         let reloading = tokio::spawn(on_hangup(hangups, watch.clone()));
+        let stop = CancellationToken::new();
+        let on_signal = stop.clone();
+        tokio::spawn(async move {
+            stopped().await;
+            on_signal.cancel();
+        });
         let source = host.source().as_str();
         let served = if self.stdio {
             tracing::info!(source, tools = host.router().tools().count(), "serving one client over stdio");
-            tokio::select! {
-                served = mcp::serve_stdio(current.clone()) => served.map_err(|error| Exit::failed("stdio", &error)),
-                () = stopped() => Ok(()),
-            }
+            mcp::serve_stdio(current.clone(), stop).await.map_err(|error| Exit::failed("stdio", &error))
         } else {
             let options = HttpOptions {
                 bind: http.bind,
@@ -64,12 +67,6 @@ impl Serve {
                 allowed_hosts: http.allowed_hosts,
                 allowed_origins: http.allowed_origins,
             };
-            let stop = CancellationToken::new();
-            let on_signal = stop.clone();
-            tokio::spawn(async move {
-                stopped().await;
-                on_signal.cancel();
-            });
             let tools = host.router().tools().count();
             let ready = |address: SocketAddr| {
                 tracing::info!(source, tools, "serving MCP at http://{address}/mcp");
@@ -84,7 +81,10 @@ impl Serve {
         watch.stop().await;
         current.settle().await;
         start::stop(&host).await;
-        served.map(|()| ExitCode::SUCCESS)
+        served.map(|ended| match ended {
+            Ended::Answered => ExitCode::SUCCESS,
+            Ended::CutOff => ExitCode::from(Exit::CUT_OFF),
+        })
     }
 }
 

@@ -29,6 +29,8 @@ enum Phase {
     Body,
     /// Us.
     Answer,
+    /// News, for as long as it likes.
+    Stream,
 }
 
 struct Progress {
@@ -69,6 +71,11 @@ impl Connection {
 
     pub(super) fn answer(&self) {
         self.enter(Phase::Answer);
+    }
+
+    /// What it asked for goes on until it goes.
+    pub(super) fn streams(&self) {
+        self.enter(Phase::Stream);
     }
 
     /// A piece of an answer is on its way, and takes room until the client has it.
@@ -122,7 +129,7 @@ impl Connection {
             Phase::Head => waited < limits.head,
             Phase::Idle => waited < limits.idle,
             // Who reads the body keeps its time.
-            Phase::Body | Phase::Answer => true,
+            Phase::Body | Phase::Answer | Phase::Stream => true,
         };
         let stalled = progress.stalled.map(|since| now.saturating_duration_since(since));
         !in_time || stalled.is_some_and(|stalled| stalled >= limits.body)
@@ -197,7 +204,7 @@ impl Table {
         let candidates = self.open.iter().filter(|(_, one)| of.is_none_or(|client| one.client == client));
         let ranked = candidates.filter_map(|(number, one)| {
             let progress = one.progress();
-            (progress.phase != Phase::Answer).then_some((progress.phase, progress.since, *number))
+            (progress.phase < Phase::Answer).then_some((progress.phase, progress.since, *number))
         });
         let Some((.., number)) = ranked.min() else { return false };
         self.close(number);

@@ -35,7 +35,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Server;
 use super::accept::Accepted;
 use super::body::{self, BodyFault, OnePiece, Whole};
 use super::connections::{Admitted, Connection, Connections, Crowding, Watched};
@@ -45,6 +44,7 @@ use super::hosts::has_one_host;
 use super::limits::{ClientAddress, ClientLimits};
 use super::origins::{self, Origins, Page};
 use super::sessions::{CLIENT, SessionFault, Sessions};
+use super::{Ended, LAST_CALLS, LAST_ERRORS, Server};
 use crate::call::Current;
 use crate::call::Principal;
 use crate::egress::{AnswerMemory, Held as MemoryHeld, MemoryAccount};
@@ -62,8 +62,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the log tells of crowding.
 const TELL: Duration = Duration::from_secs(10);
-/// After the host stops, for what is being answered.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Rests after a descriptor could not be had: doubled each time, up to the second.
 const RESTS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
@@ -103,7 +101,7 @@ pub async fn serve(
     options: HttpOptions,
     stop: CancellationToken,
     ready: impl FnOnce(SocketAddr),
-) -> Result<(), HttpError> {
+) -> Result<Ended, HttpError> {
     let bind = options.bind;
     if !bind.ip().is_loopback() && options.token.is_none() {
         return Err(HttpError::Unauthenticated(bind));
@@ -111,7 +109,10 @@ pub async fn serve(
     let bound = TcpListener::bind(bind).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = bound.map_err(|source| HttpError::Bind { bind, source })?;
     let connections = Connections::new(options.limits);
-    let site = Arc::new(Site::new(current, options, connections.clone(), stop.clone()));
+    // Sessions go on until what they were asked has been answered.
+    let over = CancellationToken::new();
+    let _over = over.clone().drop_guard();
+    let site = Arc::new(Site::new(current.clone(), options, connections.clone(), over));
     let tracker = TaskTracker::new();
     let looking = tokio::spawn(look(connections.clone(), site.clone()));
     ready(address);
@@ -119,11 +120,17 @@ pub async fn serve(
     drop(listener);
     connections.close_waiting();
     tracker.close();
-    if tokio::time::timeout(LAST_ANSWERS, tracker.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "stopping while clients have not taken their answers");
+    let mut ended = Ended::Answered;
+    if tokio::time::timeout(LAST_CALLS, tracker.wait()).await.is_err() {
+        if current.stop_all() {
+            ended = Ended::CutOff;
+        }
+        if tokio::time::timeout(LAST_ERRORS, tracker.wait()).await.is_err() {
+            tracing::warn!(connections = connections.len(), "stopping while clients have not taken their answers");
+        }
     }
     looking.abort();
-    Ok(())
+    Ok(ended)
 }
 
 async fn accept(
@@ -443,6 +450,7 @@ impl Site {
         let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok()).map(SessionId::from);
         if head.method == Method::GET {
             let Ok(permit) = self.streams.clone().try_acquire_owned() else { return no_room("streams") };
+            connection.streams();
             let mut passage = lock(passage);
             passage.held.permits.push(permit);
             passage.held.waiting = session.as_ref().and_then(|id| self.sessions.wait_on(id));
@@ -450,8 +458,7 @@ impl Site {
         let (site, connection, kept) = (self.clone(), connection.clone(), passage.clone());
         let reading = async move {
             connection.wait_for_body();
-            let read = site.read(body, session, accepted, connection.client(), &kept).await;
-            connection.answer();
+            let read = site.read(body, session, accepted, &connection, &kept).await;
             read.map_err(|answer| {
                 lock(&kept).stopped = Some(*answer);
                 Stopped
@@ -473,10 +480,11 @@ impl Site {
         body: Incoming,
         session: Option<SessionId>,
         accepted: Accepted,
-        client: ClientAddress,
+        connection: &Connection,
         passage: &Mutex<Passage>,
     ) -> Result<Bytes, Box<Answer>> {
         let read = body::read(body, self.limits.body, &self.bodies).await;
+        connection.answer();
         let Whole { bytes, stored } = read.map_err(|fault| Box::new(unread(fault)))?;
         let message = match frame::read(&bytes) {
             Ok(message) => message,
@@ -488,10 +496,14 @@ impl Site {
                 return Err(Box::new(json(status, &told)));
             }
         };
-        if message.method.as_deref() == Some("subscriptions/listen") && !accepted.events {
+        let is_stream = message.method.as_deref() == Some("subscriptions/listen");
+        if is_stream && !accepted.events {
             return Err(Box::new(text(StatusCode::NOT_ACCEPTABLE, "what is told is told as text/event-stream\n")));
         }
-        let room = self.room(&message, session, client)?;
+        let room = self.room(&message, session, connection.client())?;
+        if is_stream {
+            connection.streams();
+        }
         let mut passage = lock(passage);
         passage.held.permits.extend(stored.into_iter().chain([room]));
         Ok(bytes)

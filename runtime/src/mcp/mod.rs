@@ -23,6 +23,7 @@ pub use stdio::serve as serve_stdio;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
@@ -55,6 +56,18 @@ const RESOURCES_PAGE: usize = 200;
 /// How long a client may go on with a list of tools or prompts without asking again, in milliseconds. What is called that is
 /// there no more is refused, whatever the list says. Resources come and go with every report, so they are not kept.
 const LISTS_KEEP_MS: u64 = 60_000;
+
+/// When the host is to stop: how long calls may go on, and how long the errors of those that were ended may then take to clients.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+const LAST_ERRORS: Duration = Duration::from_secs(2);
+
+/// Whether everybody who had asked was answered when serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Answered,
+    /// Calls were cut off. Each has its end on record, and its client an error if it was still there.
+    CutOff,
+}
 
 /// Methods that this server has, and whose params it reads.
 const PARAMS_READ: [&str; 7] = [

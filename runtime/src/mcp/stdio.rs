@@ -1,25 +1,29 @@
 //! One client over standard input and output. Nothing but protocol goes to standard output.
 //!
 //! Each line is looked at (`frame`) before the protocol reads it. What is no message gets an error, and the next line is
-//! read. A client that asks more at once than it may, or does not read what it is told, waits.
+//! read. A client that asks more at once than it may, or does not read what it is told, waits. One that closes its end is still
+//! answered what it asked: each call has a deadline. A host that is to stop reads no further, and gives calls some seconds.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rmcp::ServiceExt;
 use rmcp::model::RequestId;
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::frame::{self, Frame, FrameFault, RefusedFrame};
 use super::sessions::{answered, cancelled};
-use super::{Server, gate};
+use super::{Ended, LAST_CALLS, LAST_ERRORS, Server, gate};
 use crate::call::Current;
 use crate::call::Principal;
 use crate::egress::AnswerMemory;
@@ -28,25 +32,45 @@ use crate::egress::AnswerMemory;
 const MAX_REQUESTS: usize = 256;
 /// Messages that wait for the client to read.
 const OUT_QUEUE: usize = 64;
+/// How often it is looked whether a client that asks nothing more is still there.
+const LOOK: Duration = Duration::from_millis(200);
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Serves until the client closes its end.
+/// Serves until the client closes its end, or `stop`, and what it asked has been answered.
 #[expect(clippy::disallowed_methods, reason = "the standard streams carry the protocol")]
-pub async fn serve(current: Arc<Current>) -> io::Result<()> {
+pub async fn serve(current: Arc<Current>, stop: CancellationToken) -> io::Result<Ended> {
     let server = Server::new(current.clone(), Principal::Local);
-    let lines = Lines::new(current, BufReader::new(tokio::io::stdin()), tokio::io::stdout());
-    let running = match server.serve(lines).await {
-        Ok(running) => running,
+    let lines = Lines::new(current, BufReader::new(tokio::io::stdin()), tokio::io::stdout(), stop);
+    let requests = lines.requests.clone();
+    match server.serve(lines).await {
+        Ok(running) => drop(running.waiting().await.map_err(io::Error::other)?),
         // A client that goes away before it says anything is no fault.
-        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => {}
         Err(error) => return Err(io::Error::other(error)),
-    };
-    running.waiting().await.map_err(io::Error::other)?;
-    Ok(())
+    }
+    let requests = lock(&requests);
+    Ok(if requests.was_cut_off || requests.is_waited_for() { Ended::CutOff } else { Ended::Answered })
 }
 
-/// Requests that are not answered yet, and what their answers take until they have been written.
-type Requests = HashMap<RequestId, AnswerMemory>;
+/// Requests that are not answered yet.
+#[derive(Default)]
+struct Requests {
+    open: HashMap<RequestId, Open>,
+    was_cut_off: bool,
+}
+
+struct Open {
+    /// What its answer takes until it has been written.
+    _memory: AnswerMemory,
+    /// It has no answer for as long as the client is there.
+    is_stream: bool,
+}
+
+impl Requests {
+    fn is_waited_for(&self) -> bool {
+        self.open.values().any(|request| !request.is_stream)
+    }
+}
 
 /// Messages as lines. What it waits for is kept in it, for rmcp drops a `receive` that it no longer waits for.
 struct Lines<R> {
@@ -60,6 +84,12 @@ struct Lines<R> {
     /// What is to be said before more is read.
     to_say: VecDeque<Bytes>,
     requests: Arc<Mutex<Requests>>,
+    /// A request was answered, or nobody can be told any more.
+    answered: Arc<Notify>,
+    stop: CancellationToken,
+    reads_on: bool,
+    /// Whether the other end of the output is closed.
+    has_gone: fn() -> bool,
     out: Option<mpsc::Sender<Said>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -71,7 +101,12 @@ struct Said {
 }
 
 impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
-    fn new(current: Arc<Current>, input: R, output: impl AsyncWrite + Unpin + Send + 'static) -> Self {
+    fn new(
+        current: Arc<Current>,
+        input: R,
+        output: impl AsyncWrite + Unpin + Send + 'static,
+        stop: CancellationToken,
+    ) -> Self {
         let (out, said) = mpsc::channel(OUT_QUEUE);
         Self {
             current,
@@ -81,6 +116,10 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
             refusing: None,
             to_say: VecDeque::new(),
             requests: Arc::default(),
+            answered: Arc::default(),
+            stop,
+            reads_on: true,
+            has_gone: output_is_closed,
             out: Some(out),
             writer: Some(tokio::spawn(write(output, said))),
         }
@@ -113,6 +152,38 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
                 (false, true) => return Ok(Some(Ok(std::mem::take(&mut self.line)))),
             }
         }
+    }
+
+    /// Waits until what was asked is answered. Calls are cut off where nobody is there to read, and where the host is to stop and
+    /// they take too long.
+    async fn last_answers(&self) {
+        let late = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(LAST_CALLS).await;
+        };
+        let all = async {
+            while lock(&self.requests).is_waited_for() && !self.is_alone() {
+                // A client that goes away says so to nobody who only waits.
+                drop(tokio::time::timeout(LOOK, self.answered.notified()).await);
+            }
+        };
+        tokio::select! {
+            () = all => if !lock(&self.requests).is_waited_for() { return },
+            () = late => {}
+        }
+        lock(&self.requests).was_cut_off = true;
+        self.current.stop_all();
+        let told = async {
+            while lock(&self.requests).is_waited_for() && !self.is_alone() {
+                self.answered.notified().await;
+            }
+        };
+        drop(tokio::time::timeout(LAST_ERRORS, told).await);
+    }
+
+    /// Nobody reads what is written.
+    fn is_alone(&self) -> bool {
+        self.out.as_ref().is_none_or(mpsc::Sender::is_closed) || (self.has_gone)()
     }
 
     fn refuse(&mut self, refused: RefusedFrame) {
@@ -151,10 +222,11 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
         };
         if let Some(request) = cancelled(&message) {
             // Its answer will not be sent.
-            lock(&self.requests).remove(request);
+            lock(&self.requests).open.remove(request);
         }
-        if let (Some(id), Some(_)) = (id, method) {
-            let mut requests = lock(&self.requests);
+        if let (Some(id), Some(method)) = (id, method) {
+            let mut guard = lock(&self.requests);
+            let requests = &mut guard.open;
             let refusal = if requests.contains_key(&id) {
                 // Its id is another's, which is yet to be answered.
                 Some(gate::error(None, -32600, "a request with this id is under way", None))
@@ -164,10 +236,10 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
             } else {
                 let memory = AnswerMemory::default();
                 message.insert_extension(memory.clone());
-                requests.insert(id, memory);
+                requests.insert(id, Open { _memory: memory, is_stream: method == "subscriptions/listen" });
                 None
             };
-            drop(requests);
+            drop(guard);
             if let Some(refusal) = refusal {
                 self.say(&refusal);
                 return None;
@@ -177,25 +249,29 @@ impl<R: AsyncBufRead + Unpin + Send> Lines<R> {
     }
 }
 
-impl<R: AsyncBufRead + Unpin + Send + 'static> Transport<RoleServer> for Lines<R> {
+impl<R: AsyncBufRead + Unpin + Send + Sync + 'static> Transport<RoleServer> for Lines<R> {
     type Error = io::Error;
 
     fn send(
         &mut self,
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        let (out, requests) = (self.out.clone(), self.requests.clone());
+        let (out, requests, over) = (self.out.clone(), self.requests.clone(), self.answered.clone());
         async move {
             let closed = || io::Error::from(io::ErrorKind::NotConnected);
             let mut line = serde_json::to_vec(&item)?;
             line.push(b'\n');
             let (written, told) = oneshot::channel();
             let said = Said { line: line.into(), written: Some(written) };
-            out.ok_or_else(closed)?.send(said).await.map_err(|_| closed())?;
-            let written = told.await.map_err(|_| closed())?;
-            if let Some(request) = answered(&item) {
-                lock(&requests).remove(request);
+            let written = async {
+                out.ok_or_else(closed)?.send(said).await.map_err(|_| closed())?;
+                told.await.map_err(|_| closed())?
+            };
+            let written = written.await;
+            if let (Some(request), Ok(())) = (answered(&item), &written) {
+                lock(&requests).open.remove(request);
             }
+            over.notify_one();
             written
         }
     }
@@ -213,17 +289,26 @@ impl<R: AsyncBufRead + Unpin + Send + 'static> Transport<RoleServer> for Lines<R
                     room.send(Said { line, written: None });
                 }
             }
-            match self.next_line().await {
+            if !self.reads_on {
+                self.last_answers().await;
+                return None;
+            }
+            let stop = self.stop.clone();
+            let line = tokio::select! {
+                () = stop.cancelled() => Ok(None),
+                line = self.next_line() => line,
+            };
+            match line {
                 Ok(Some(Ok(line))) => {
                     if let Some(message) = self.read(&line) {
                         return Some(message);
                     }
                 }
                 Ok(Some(Err(fault))) => self.refuse(RefusedFrame { fault, frame: Frame::default() }),
-                Ok(None) => return None,
+                Ok(None) => self.reads_on = false,
                 Err(error) => {
                     tracing::error!(%error, "standard input cannot be read");
-                    return None;
+                    self.reads_on = false;
                 }
             }
         }
@@ -236,6 +321,15 @@ impl<R: AsyncBufRead + Unpin + Send + 'static> Transport<RoleServer> for Lines<R
             None => Ok(()),
         }
     }
+}
+
+/// Of a pipe or a socket: its reader has closed it (poll(2)). Of anything else nobody can tell.
+#[expect(clippy::disallowed_methods, reason = "the standard streams carry the protocol")]
+fn output_is_closed() -> bool {
+    let output = std::io::stdout();
+    let mut looked = [PollFd::new(&output, PollFlags::empty())];
+    let is_ready = poll(&mut looked, Some(&Timespec::default())).is_ok_and(|n| n > 0);
+    is_ready && looked.iter().any(|one| one.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 /// The one who writes. It ends with the last who has something to say, or when nobody reads.
