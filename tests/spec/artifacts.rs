@@ -142,14 +142,12 @@ fn as_many_bytes_as_the_manifest_grants_are_kept_and_as_many_as_the_folder_holds
     assert!(keep(&nexus(), json!(names)).iter().all(|uri| uri.starts_with("nexus://artifacts/relay/")));
 
     // What is there leaves the folder as much room as it does not take, and not a byte more.
-    let roomy = nexus_with_room(1 << 20);
-    keep(&roomy, json!([of("a.txt", 1000)]));
-    let taken: u64 =
-        fs::read_dir(roomy.path("reports/relay")).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
-    let room = i64::try_from(taken).unwrap() + 500;
     for (bytes, expected) in [(501, "over-budget"), (500, "nexus://artifacts/relay/b.txt/1")] {
-        let nexus = nexus_with_room(room);
+        let nexus = nexus_with_room(1 << 20);
         keep(&nexus, json!([of("a.txt", 1000)]));
+        let files = fs::read_dir(nexus.path("reports/relay")).unwrap();
+        let taken: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        let nexus = nexus.set("reports.max-bytes", i64::try_from(taken).unwrap() + 500);
         assert_eq!(keep(&nexus, json!([of("b.txt", bytes)])), [expected]);
     }
 }
