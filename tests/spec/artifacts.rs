@@ -132,6 +132,27 @@ fn what_the_manifest_does_not_grant_is_not_kept() {
 }
 
 #[test]
+fn as_many_bytes_as_the_manifest_grants_are_kept_and_as_many_as_the_folder_holds() {
+    let of =
+        |name: &str, bytes: usize| json!({ "name": name, "media_type": "text/plain", "text": "x", "times": bytes });
+    // The manifest grants 1 KiB to each and four to a call.
+    assert_eq!(keep(&nexus(), json!([of("a.txt", 1024)])), ["nexus://artifacts/relay/a.txt/1"]);
+    assert_eq!(keep(&nexus(), json!([of("a.txt", 1025)])), ["over-budget"]);
+    let names: Vec<_> = (1..=4).map(|n| of(&format!("{n}.txt"), 1)).collect();
+    assert!(keep(&nexus(), json!(names)).iter().all(|uri| uri.starts_with("nexus://artifacts/relay/")));
+
+    // What is there leaves the folder as much room as it does not take, and not a byte more.
+    for (bytes, expected) in [(501, "over-budget"), (500, "nexus://artifacts/relay/b.txt/1")] {
+        let nexus = nexus_with_room(1 << 20);
+        keep(&nexus, json!([of("a.txt", 1000)]));
+        let files = fs::read_dir(nexus.path("reports/relay")).unwrap();
+        let taken: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        let nexus = nexus.set("reports.max-bytes", i64::try_from(taken).unwrap() + 500);
+        assert_eq!(keep(&nexus, json!([of("b.txt", bytes)])), [expected]);
+    }
+}
+
+#[test]
 fn artifacts_of_a_call_and_bytes_of_all_are_bounded_and_nothing_makes_room() {
     let nexus = nexus();
     let five: Vec<_> = (0..5).map(|n| note(&format!("{n}.txt"), "x")).collect();

@@ -339,6 +339,25 @@ fn what_is_never_given_back_is_bounded() {
     check("Resources that are never given back", Nexus::identity(), rows::HOLDING);
 }
 
+/// A document counts as its text, a message of a prompt 32 bytes more.
+#[test]
+fn a_document_and_a_prompt_may_be_as_long_as_a_shards_output_and_not_a_byte_longer() {
+    let nexus = Nexus::identity();
+    let rows = [
+        ("document-long", Ask::Document, "output-bytes = \"6B\"", "honest"),
+        ("document-long", Ask::Document, "output-bytes = \"5B\"", "output-too-large"),
+        ("prompt-long", Ask::Prompt, "output-bytes = \"38B\"", "honest"),
+        ("prompt-long", Ask::Prompt, "output-bytes = \"37B\"", "output-too-large"),
+    ];
+    let most = "output-bytes = \"1MiB\"";
+    let installed = rows.iter().zip(1..).map(|((escape, _, bytes, _), n)| install(&nexus, n, escape, &[(most, bytes)]));
+    let components: Vec<_> = installed.collect();
+    let server = nexus.serve();
+    for (component, (_, ask, bytes, expected)) in components.iter().zip(rows) {
+        assert_eq!(ended(&server.client(), component, ask, 0), expected, "{bytes}");
+    }
+}
+
 #[test]
 fn nothing_of_the_machine_is_there() {
     let nexus = Nexus::identity().env("HOME", "/home/somebody").env("SOME_TOKEN", "a-secret-value");

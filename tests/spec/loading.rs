@@ -272,9 +272,11 @@ fn losing_the_key_or_the_folder_costs_time_and_nothing_else() {
     assert_ne!(fs::read(&key).unwrap(), before);
 
     // A key that others could have read is no key.
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    assert_origin(&nexus, "Compiled");
-    assert_origin(&nexus, "Cached");
+    for others in [0o644, 0o640, 0o620, 0o604, 0o602] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(others)).unwrap();
+        assert_origin(&nexus, "Compiled");
+        assert_origin(&nexus, "Cached");
+    }
 
     fs::write(&key, "short").unwrap();
     assert_origin(&nexus, "Compiled");

@@ -673,7 +673,8 @@ fn a_search_with_a_secret_in_it_does_not_leave() {
     use crate::outbound::{DirectorySearch, GuestNode, GuestSearch, Scope};
     // With characters that DNs and filters escape.
     let secret = "hunter2,s+c=ret(1)";
-    let scrubber = scrubber(&[secret]);
+    // One that reads as two parts of a DN, and one whose base64 has a character that a DN escapes.
+    let scrubber = scrubber(&[secret, "Winter,DC=vault", "pass~~>>word"]);
     let equal = |value: &str| vec![GuestNode::Equal { attribute: "cn".to_owned(), value: value.as_bytes().to_vec() }];
     let parts = |starts_with: &str, contains: &[&str], ends_with: &str| {
         vec![GuestNode::Substrings {
@@ -692,6 +693,10 @@ fn a_search_with_a_secret_in_it_does_not_leave() {
         (r"OU=hunter2\,s,DC=\+c\=ret(1)", equal("alice"), Some(Place::Base)),
         (r"OU=hunter2%2Cs%2Bc%3Dret%281%29,DC=corp", equal("alice"), Some(Place::Base)),
         (&format!("OU={coded},DC=corp"), equal("alice"), Some(Place::Base)),
+        ("OU=Winter,DC=vault,DC=corp", equal("alice"), Some(Place::Base)),
+        ("OU=Winter,OU=vault,DC=corp", equal("alice"), None),
+        (r"OU=cGFzc35\+Pj53b3Jk,DC=corp", equal("alice"), Some(Place::Base)),
+        (r"OU=cGFzc35\+Pj53b3Jl,DC=corp", equal("alice"), None),
         ("OU=Users,DC=corp", equal(secret), Some(Place::Filter)),
         ("OU=Users,DC=corp", equal(&coded), Some(Place::Filter)),
         ("OU=Users,DC=corp", parts("hunter2,s", &["+c="], "ret(1)"), Some(Place::Filter)),

@@ -495,6 +495,29 @@ fn a_tenant_that_cannot_search_by_mail_address_is_read_whole() {
 }
 
 #[test]
+fn a_search_that_is_refused_at_a_later_page_ends_as_one_that_is_refused_at_the_first() {
+    let rows: Vec<Value> = (0..200).map(worker).collect();
+    let moved = || [page(250, &rows[..100]), page(249, &rows[100..])];
+    let whole = || [page(200, &rows[..100]), page(200, &rows[100..])];
+    let find = |fake: &Fake| call(fake, "workday_find_worker_by_email", json!({ "email": "worker150@nexus.corp" }));
+    // After one page, and when a list that changed is read for the second time.
+    for before in [vec![page(250, &rows[..100])], moved().to_vec()] {
+        let refused = before.iter().cloned().chain([workday_error(400, "A1")]);
+        let fake = replies(refused.chain(whole()));
+        assert_eq!(find(&fake).unwrap().data["employee_id"], "EMP-150");
+        let searched: Vec<_> = urls(&fake).iter().map(|url| url.contains("email=")).collect();
+        let expected: Vec<_> = (0..=before.len()).map(|_| true).chain([false, false]).collect();
+        assert_eq!(searched, expected);
+
+        for (status, expected) in [(403, "403"), (404, "404"), (429, "429"), (500, "500")] {
+            let fake = replies(before.iter().cloned().chain([workday_error(status, "S1")]));
+            let error = find(&fake).unwrap_err();
+            assert!(error.text().contains(expected) && fake.sent().len() == before.len() + 1, "{status}: {error}");
+        }
+    }
+}
+
+#[test]
 fn an_account_that_sees_no_mail_address_does_not_make_people_unknown() {
     let blind = |n: usize| with(worker(n), "person", json!({}));
     for replied in [

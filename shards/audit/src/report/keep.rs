@@ -117,3 +117,28 @@ fn link(report: &Report, saved: &Saved) -> Content {
         media_type: Some(saved.media_type.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nexus_shard::testing::Fake;
+
+    use super::*;
+    use crate::report::kind::ReportKind;
+    use crate::report::model::Window;
+
+    #[test]
+    fn a_report_of_as_many_bytes_as_the_manifest_grants_is_kept_and_one_byte_more_is_not() {
+        let grants = include_str!("../../shard.toml");
+        assert!(grants.contains("\nbytes = \"16MiB\"\n"), "what the host keeps of this shard");
+        let host = Fake::replies([]);
+        let now = Utc::parse("2026-06-15T09:00:00Z").unwrap();
+        let report = Report::new(ReportKind::DriftReport, Window::at(now), &host.context(), now);
+        let of = |render| Format { name: "text", extension: "txt", media_type: "text/plain", render };
+
+        let full = keep(&report, &host.context(), &of(|_| Ok("x".repeat(16 * 1024 * 1024)))).unwrap();
+        assert_eq!((full.size_bytes, host.kept()[0].data.len()), (16 << 20, 16 << 20));
+        let why = keep(&report, &host.context(), &of(|_| Ok("x".repeat(16 * 1024 * 1024 + 1)))).unwrap_err();
+        assert_eq!(why, "it has 16777217 bytes, and 16777216 are the most");
+        assert_eq!(host.kept().len(), 1, "the host was not asked");
+    }
+}

@@ -232,6 +232,39 @@ fn the_itsm_summary_tells_two_weeks_apart_by_their_first_moments() {
 }
 
 #[test]
+fn each_open_incident_is_of_one_age_to_the_second() {
+    // The youngest and the oldest of each age, on 2026-06-15 at nine.
+    for (age, label, moments) in [
+        (0, "up to a day", ["2026-06-16T09:00:00Z", "2026-06-15T09:00:00Z", "2026-06-14T09:00:01Z"].as_slice()),
+        (1, "up to a week", &["2026-06-14T09:00:00Z", "2026-06-08T09:00:01Z"]),
+        (2, "up to 30 days", &["2026-06-08T09:00:00Z", "2026-05-16T09:00:01Z"]),
+        (3, "up to 90 days", &["2026-05-16T09:00:00Z", "2026-03-17T09:00:01Z"]),
+        (4, "longer", &["2026-03-17T09:00:00Z", "1999-01-01T00:00:00Z"]),
+    ] {
+        for created in moments {
+            let incident = json!({ "incident_id": "INC1", "status": "New", "created_at": created });
+            let host = World::small().with("helix_list_incidents", json!({ "incidents": [incident] })).host();
+            let seen = run(&host, "generate_itsm_weekly_summary");
+            let ages = chart(&seen.data["report"], "open_incidents_by_age");
+            let mut expected = [0; 5];
+            expected[age] = 1;
+            assert_eq!(ages.iter().map(|(_, n)| *n).collect::<Vec<_>>(), expected, "{created}");
+            assert_eq!(ages[age].0, label);
+        }
+    }
+}
+
+#[test]
+fn an_incident_at_the_first_moment_of_last_week_is_listed_and_one_before_it_is_not() {
+    for (created, listed) in [("2026-06-08T00:00:00Z", 1), ("2026-06-07T23:59:59Z", 0)] {
+        let incident = json!({ "incident_id": "INC1", "status": "New", "created_at": created });
+        let host = World::small().with("helix_list_incidents since", json!({ "incidents": [incident] })).host();
+        let seen = run(&host, "generate_itsm_weekly_summary");
+        assert_eq!(table(&seen.data["report"], "created_incidents")["n_rows"], listed, "{created}");
+    }
+}
+
+#[test]
 fn where_six_weeks_are_too_many_tickets_two_weeks_are_asked_for() {
     let host = World::small().host_cutting("helix_list_incidents");
     let seen = run(&host, "generate_itsm_weekly_summary");
