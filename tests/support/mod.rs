@@ -23,6 +23,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -168,7 +170,19 @@ impl Nexus {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).stdin(Stdio::null()).output().unwrap())
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let (pid, (over, waited)) = (child.id().to_string(), mpsc::channel::<()>());
+        // A command that does not end is a failure, and no test that hangs.
+        let watch = thread::spawn(move || {
+            let is_late = waited.recv_timeout(10 * PATIENCE) == Err(RecvTimeoutError::Timeout);
+            is_late && Command::new("kill").args(["-KILL", &pid]).status().is_ok()
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(over);
+        assert!(!watch.join().unwrap(), "{args:?} did not end");
+        Ran::of(output)
     }
 
     /// `nexus call TOOL --json`: the answer as one JSON object.
