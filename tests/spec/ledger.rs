@@ -188,7 +188,8 @@ fn a_stop_comes_after_the_endings_of_what_was_under_way() {
         client.write(&call(id).to_string());
     }
     eventually("the calls", || under_way(&over_stdio) == 3);
-    assert_eq!(client.close(), Some(0));
+    client.go();
+    assert_eq!(client.wait(), Some(7), "calls were cut off");
     check(&over_stdio);
 
     let over_http = nexus();
@@ -203,7 +204,7 @@ fn a_stop_comes_after_the_endings_of_what_was_under_way() {
         .collect();
     eventually("the calls", || under_way(&over_http) == 3);
     let start = Instant::now();
-    assert_eq!(server.stop(), (Some(0), String::new()));
+    assert_eq!(server.stop(), (Some(7), String::new()));
     assert!(start.elapsed() < Duration::from_secs(60), "it waited for guests that never end");
     clients.into_iter().for_each(|client| client.join().unwrap());
     check(&over_http);

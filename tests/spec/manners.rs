@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -255,6 +255,19 @@ fn who_is_told_to_stop_answers_first_and_says_when_it_could_not_wait() {
         });
         assert_eq!(server.stop().0, Some(code));
     }
+}
+
+#[test]
+fn who_is_told_to_stop_while_shards_compile_ends_at_once() {
+    // An interpreter takes seconds to compile.
+    let nexus = Nexus::identity().with_guest("javascript");
+    let mut server = nexus.command(&["serve", "--dev", "--bind", "127.0.0.1:0"]).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the ledger", || nexus.ledger_file().exists());
+    terminate(server.id());
+    let began = Instant::now();
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(nexus.run(&["audit", "verify"]).code, Some(0));
 }
 
 #[test]

@@ -43,18 +43,22 @@ impl Serve {
         }
         // Before anything is loaded: from here on a hangup ends nothing.
         let hangups = signal(SignalKind::hangup()).map_err(|error| Exit::failed("signals", &error))?;
-        let started = start::host(settings, self.dev, start::Wait::Approved).await?;
+        let stop = CancellationToken::new();
+        let terminated = signal(SignalKind::terminate()).map_err(|error| Exit::failed("signals", &error))?;
+        let interrupted = signal(SignalKind::interrupt()).map_err(|error| Exit::failed("signals", &error))?;
+        tokio::spawn(on_end(terminated, interrupted, stop.clone()));
+        let started = tokio::select! {
+            started = start::host(settings, self.dev, start::Wait::Approved) => started?,
+            () = stop.cancelled() => {
+                tracing::info!("told to stop before anything was served");
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         let host = started.host.clone();
         let current = Arc::new(Current::new(host.clone()));
         let warning = tokio::spawn(names.warn(current.clone()));
         let watch = Arc::new(Watch::start(started, current.clone())?);
         let reloading = tokio::spawn(on_hangup(hangups, watch.clone()));
-        let stop = CancellationToken::new();
-        let on_signal = stop.clone();
-        tokio::spawn(async move {
-            stopped().await;
-            on_signal.cancel();
-        });
         let source = host.source().as_str();
         let served = if self.stdio {
             tracing::info!(source, tools = host.router().tools().count(), "serving one client over stdio");
@@ -97,17 +101,10 @@ async fn on_hangup(mut hangups: Signal, watch: Arc<Watch>) {
 }
 
 /// SIGINT or SIGTERM.
-async fn stopped() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
+async fn on_end(mut terminated: Signal, mut interrupted: Signal, stop: CancellationToken) {
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
     }
+    stop.cancel();
 }

@@ -68,7 +68,7 @@ const RESTS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_s
 /// Part of what all guests may have the host keep that answers may take on their way to clients.
 const ANSWERS_SHARE: usize = 4;
 /// An answer up to this size needs nobody's leave: connections are counted.
-const FREE_ANSWER: usize = 64 << 10;
+const FREE_ANSWER: usize = 4 << 10;
 /// How long an answer waits for room, and how long another may take to reach its client before its connection is closed for it.
 const ROOM_PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
