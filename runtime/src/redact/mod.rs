@@ -69,7 +69,7 @@ use shapes::{Found, Scope};
 use split::Pieces;
 
 /// What stands where a secret stood.
-const MARK: &str = "[redacted:secret]";
+pub const MARK: &str = "[redacted:secret]";
 const DEPTH_MARK: &str = "[redacted:depth]";
 const MARK_START: &[u8] = b"[redacted:";
 
