@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Nexus, Ran};
+use crate::support::{Nexus, Ran, guest};
 
 fn redact(nexus: &Nexus, args: &[&str], input: &[u8]) -> Ran {
     let mut child = nexus
@@ -84,4 +84,35 @@ fn in_live_mode_the_hosts_own_secrets_are_looked_for_in_every_spelling() {
     let open = redact(&Nexus::identity(), &["--explain"], secret.as_bytes());
     assert_eq!(open.stdout, secret);
     assert!(open.stderr.contains("mock mode holds none"), "{open:#?}");
+}
+
+#[test]
+fn a_result_tells_how_much_of_it_was_masked_by_rule_and_never_by_value() {
+    let mark = "[redacted:secret]";
+    let nexus = Nexus::new().with_shard_as(&guest("hostile"), "hostile", |manifest| manifest);
+    // The guest says its text three times: in the data, in a note and in a block.
+    for (text, notes) in [
+        ("Password: user locked out", vec!["Password: user locked out".to_owned()]),
+        (
+            "password=Winter27!",
+            vec![format!("password={mark}"), "3 values were masked as secrets (rule assignment)".to_owned()],
+        ),
+        (
+            "see https://svc:Velvet58@db.example.com, dob: 1990-01-31",
+            vec![
+                format!("see https://svc:{mark}@db.example.com, dob: {mark}"),
+                "6 values were masked as secrets (rules url-userinfo: 3, birth-date: 3)".to_owned(),
+            ],
+        ),
+        // A shard may hand on what was masked on its way to it.
+        (
+            "password=[redacted:secret]",
+            vec![format!("password={mark}"), "1 value was masked as a secret before the tool got to see it".to_owned()],
+        ),
+    ] {
+        let called = nexus.call("hostile_echo", json!({ "text": text }));
+        assert_eq!(called.answer["notes"], json!(notes), "{text}");
+        assert_eq!(called.answer["complete"], true, "{text}");
+        assert!(!called.ran.stdout.contains("Winter27") && !called.ran.stdout.contains("Velvet58"), "{called:#?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! What a client asks, and all that it can get.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -9,7 +11,7 @@ use super::peers::Within;
 use super::{ClientName, Principal};
 use crate::audit::{Ending, Facts, Position, Scrubbed};
 use crate::egress::{AnswerMemory, Crossed, Progress};
-use crate::redact::Redactions;
+use crate::redact::{MARK, Redactions, Rule};
 use crate::tool::{Content, InputRequired, Output, Resumed};
 use crate::wire::Source;
 
@@ -155,10 +157,48 @@ fn guest_text(code: &str) -> &'static str {
     }
 }
 
+/// What a reader learns of the marks in a result: how many there are and by which rules, never of which values. The result is as
+/// complete as it was. What the operator's policy masks has marks that name their class, and is no accident to be told.
+fn masked(redactions: &Redactions, n_marks: u64) -> Vec<String> {
+    let mut rules: BTreeMap<Rule, u64> = BTreeMap::new();
+    for (rule, _, count) in redactions.iter() {
+        *rules.entry(rule).or_default() += count;
+    }
+    rules.retain(|rule, _| !matches!(rule, Rule::ClassPerson | Rule::ClassPay | Rule::ClassHealth));
+    let too_deep = rules.remove(&Rule::Depth).unwrap_or(0);
+    let here: u64 = rules.values().sum();
+    // The other marks were made before the shard got what it made the result of.
+    let before = n_marks.saturating_sub(here);
+    let by_rules = match rules.len() {
+        1 => rules.keys().map(|rule| format!("rule {rule}")).collect(),
+        _ => format!("rules {}", rules.iter().map(|(rule, n)| format!("{rule}: {n}")).collect::<Vec<_>>().join(", ")),
+    };
+    let by_rules = format!("({by_rules})");
+    let told = |n: u64, one: &str, many: &str, why: &str| match n {
+        0 => None,
+        1 => Some(format!("1 value was masked {one} {why}")),
+        n => Some(format!("{n} values were masked {many} {why}")),
+    };
+    let notes = [
+        told(here, "as a secret", "as secrets", &by_rules),
+        told(before, "as a secret", "as secrets", "before the tool got to see it"),
+        told(too_deep, "unread", "unread", "for lying too deep (rule depth)"),
+    ];
+    notes.into_iter().flatten().collect()
+}
+
+fn marks(text: &str) -> u64 {
+    text.matches(MARK).count() as u64
+}
+
 impl Done {
     pub(super) fn new(clean: Output, redactions: Redactions) -> Self {
-        let Output { data, written: _, content, complete, notes } = clean;
+        let Output { data, written: _, mut content, complete, mut notes } = clean;
         let text = data.as_ref().map(Value::to_string);
+        // Texts say again what the data says.
+        let texts = content.iter_mut().filter_map(Content::text_mut).map(|text| marks(text)).sum::<u64>();
+        let n_marks = text.as_deref().map_or(0, marks).max(texts);
+        notes.extend(masked(&redactions, n_marks));
         Self { data, text, content, complete, notes, redactions }
     }
 

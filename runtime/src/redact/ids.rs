@@ -41,9 +41,45 @@ pub(super) fn is_nino(text: &str) -> bool {
         && (b'A'..=b'D').contains(last)
 }
 
+/// A day: five to eight digits, with a month's name or without, in any order; or seconds since 1970.
+pub(super) fn is_birth_date(text: &str) -> bool {
+    // What follows a day in its ISO form is the time.
+    let day = text.split_once('T').filter(|(day, _)| day.len() == 10).map_or(text, |(day, _)| day);
+    let digits = day.bytes().filter(u8::is_ascii_digit).count();
+    let words =
+        day.split(|c: char| !c.is_alphabetic()).filter(|word| !["", "年", "月", "日", "de", "of"].contains(word));
+    let is_sign = |c: char| c.is_alphanumeric() || matches!(c, '-' | '/' | '.' | ',' | ' ');
+    let seconds = digits == text.len() && (9..=13).contains(&digits);
+    seconds || ((5..=8).contains(&digits) && words.count() <= 1 && day.len() <= 24 && day.chars().all(is_sign))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_of_birth_is_found_in_any_order_of_its_parts() {
+        for (text, fits) in [
+            ("1990-01-31", true),
+            ("1990-01-31T00:00:00Z", true),
+            ("31.01.1990", true),
+            ("1/2/90", false),
+            ("1/2/1990", true),
+            ("31 January 1990", true),
+            ("Jan 5, 1990", true),
+            ("19900131", true),
+            ("633744000", true),
+            ("1990年1月31日", true),
+            ("pending", false),
+            ("3 of 4 fields", false),
+            ("", false),
+            ("199001311200", true),
+            ("31 de enero de 1990", true),
+            ("31.01.1990, SSN on file", false),
+        ] {
+            assert_eq!(is_birth_date(text), fits, "{text}");
+        }
+    }
 
     #[test]
     fn a_number_has_the_form_and_the_sum_of_its_kind() {

@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
     fn object(&mut self, field: Field, depth: usize) {
         self.cursor.at += 1;
         // `key` says nothing of a whole object.
-        let inherited = field.secret.filter(|name| name.value == Value::Any);
+        let inherited = field.secret.filter(|name| name.value.is_by_name());
         let mut pair_name = None;
         let mut pair_values = Vec::new();
         while self.cursor.next_item(b'}') {
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
             let start = self.cursor.at;
             let secret = key.secret.or(if key.is_about { None } else { inherited });
             self.path.push(Rc::clone(&key.shown));
-            let secret = secret.filter(|name| name.value == Value::Any || !self.is_named());
+            let secret = secret.filter(|name| name.value.is_by_name() || !self.is_named());
             self.value(Field { secret, is_identifier: key.is_identifier }, depth + 1);
             let value = start..self.cursor.at;
             if key.is_pair_name {
@@ -229,7 +229,7 @@ impl<'a> Walk<'a> {
         if self.pieces.contains(&place.start) {
             return self.replace(place, Rule::Needle, Cow::Owned(quote(MARK)));
         }
-        if let Some(name) = field.secret.filter(|name| name.value == Value::Any) {
+        if let Some(name) = field.secret.filter(|name| matches!(name.value, Value::Any | Value::Code)) {
             return self.scalar(place, name);
         }
         let raw = self.inner(&place);

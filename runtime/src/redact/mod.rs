@@ -21,6 +21,8 @@
 //!
 //! The order within a reply is fixed: what a grant keeps, then needles, names and shapes over what is left.
 
+mod assigned;
+mod cards;
 mod classes;
 mod decode;
 mod ids;
@@ -29,11 +31,13 @@ mod leak;
 mod needles;
 mod page;
 mod policy;
+mod prose;
 mod pseudonym;
 mod reply;
 mod rules;
 mod shapes;
 mod split;
+mod tables;
 mod words;
 
 #[cfg(test)]
@@ -65,7 +69,7 @@ use shapes::{Found, Scope};
 use split::Pieces;
 
 /// What stands where a secret stood.
-const MARK: &str = "[redacted:secret]";
+pub const MARK: &str = "[redacted:secret]";
 const DEPTH_MARK: &str = "[redacted:depth]";
 const MARK_START: &[u8] = b"[redacted:";
 
@@ -391,9 +395,13 @@ pub enum Rule {
     /// Of a service that marks its tokens.
     ServiceToken,
     UrlUserinfo,
+    /// The part of an address that lets in whoever knows it.
+    WebhookUrl,
     CardNumber,
     /// A national number, in a field or after a word that says so.
     NationalId,
+    /// A day, in a field or after a word that calls it somebody's day of birth.
+    BirthDate,
     /// `password=…` in text.
     Assignment,
     /// A header that is for the host alone.
@@ -425,8 +433,10 @@ impl Rule {
             Rule::SlackToken => "slack-token",
             Rule::StripeKey => "stripe-key",
             Rule::ServiceToken => "service-token",
+            Rule::WebhookUrl => "webhook-url",
             Rule::UrlUserinfo => "url-userinfo",
             Rule::CardNumber => "card-number",
+            Rule::BirthDate => "birth-date",
             Rule::NationalId => "national-id",
             Rule::Assignment => "assignment",
             Rule::Header => "header",

@@ -1,5 +1,6 @@
 //! The rule pack: `rules.toml`, which is part of the program, read once.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -28,6 +29,7 @@ pub(super) struct Pack {
     pub(super) names: Vec<Name>,
     pub(super) words: Words,
     pub(super) tokens: Vec<Token>,
+    pub(super) webhooks: Vec<Webhook>,
 }
 
 #[derive(Deserialize)]
@@ -36,7 +38,13 @@ pub(super) struct Words {
     pub(super) about: Vec<String>,
     pub(super) questions: Vec<String>,
     pub(super) identifiers: Vec<String>,
-    pub(super) complaints: Vec<String>,
+    pub(super) between: Vec<String>,
+    pub(super) complaints: HashSet<String>,
+    pub(super) prose: HashSet<String>,
+    pub(super) links: HashSet<String>,
+    pub(super) changes: HashSet<String>,
+    pub(super) owners: HashSet<String>,
+    pub(super) references: Vec<String>,
 }
 
 /// A token that a vendor marks as one.
@@ -64,6 +72,7 @@ struct File {
     name: Vec<NameRule>,
     words: Words,
     token: Vec<TokenRule>,
+    webhook: Vec<Webhook>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +84,23 @@ struct NameRule {
     names: Vec<String>,
     #[serde(default)]
     unless_after: Vec<String>,
+    #[serde(default)]
+    unless_before: Vec<String>,
+    #[serde(default)]
+    phrase: bool,
+}
+
+/// An address that lets in whoever knows it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhook {
+    #[serde(rename = "why")]
+    _why: String,
+    /// In small letters: a part of the address, up to where its secret begins.
+    pub(super) prefixes: Vec<String>,
+    /// The secret begins after this.
+    #[serde(default)]
+    pub(super) after: String,
 }
 
 #[derive(Deserialize)]
@@ -111,14 +137,16 @@ pub(super) static PACK: LazyLock<Pack> =
     LazyLock::new(|| Pack::of(toml::from_str(TEXT).expect("rules.toml is as a test has read it")));
 
 impl Pack {
-    fn of(File { id, name, words, token }: File) -> Self {
+    fn of(File { id, name, words, token, webhook }: File) -> Self {
         let names = name.into_iter().flat_map(|rule| {
-            let NameRule { value, names, unless_after, .. } = rule;
+            let NameRule { value, names, unless_after, unless_before, phrase, .. } = rule;
             names.into_iter().map(move |name| Name {
                 // Once, for as long as the program runs.
                 words: name.leak().split(' ').collect(),
                 value,
                 unless_after: unless_after.clone(),
+                unless_before: unless_before.clone(),
+                phrase,
             })
         });
         let tokens = token.into_iter().flat_map(|token| {
@@ -140,7 +168,7 @@ impl Pack {
                 of: token.of,
             })
         });
-        Self { id, names: names.collect(), words, tokens: tokens.collect() }
+        Self { id, names: names.collect(), words, tokens: tokens.collect(), webhooks: webhook }
     }
 }
 
@@ -152,17 +180,24 @@ mod tests {
     fn the_pack_is_read_and_each_of_its_rules_says_why() {
         let file: File = toml::from_str(TEXT).unwrap();
         assert!(file.id.starts_with("nexus-"));
-        let reasons = file.name.iter().map(|rule| &rule._why).chain(file.token.iter().map(|rule| &rule._why));
+        let names = file.name.iter().map(|rule| &rule._why);
+        let reasons =
+            names.chain(file.token.iter().map(|rule| &rule._why)).chain(file.webhook.iter().map(|rule| &rule._why));
         assert!(reasons.clone().all(|why| why.ends_with('.')), "{:?}", reasons.collect::<Vec<_>>());
         let pack = Pack::of(file);
-        assert!(pack.names.len() > 60 && pack.tokens.len() > 50);
-        let is_small = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
-        let Words { about, questions, identifiers, complaints } = &pack.words;
-        let lists = [about, questions, identifiers, complaints].into_iter();
-        let lists = lists.chain(pack.names.iter().map(|name| &name.unless_after)).flatten().map(String::as_str);
+        assert!(pack.names.len() > 60 && pack.tokens.len() > 50 && pack.webhooks.len() > 3);
+        let is_small =
+            |word: &str| !word.is_empty() && word.to_lowercase() == word && word.chars().all(char::is_alphabetic);
+        let Words { about, questions, identifiers, between, complaints, prose, links, changes, owners, references } =
+            &pack.words;
+        let lists = [about, questions, identifiers, between].into_iter();
+        let lists = lists.chain(pack.names.iter().flat_map(|name| [&name.unless_after, &name.unless_before])).flatten();
+        let lists = lists.chain([complaints, prose, links, changes, owners].into_iter().flatten()).map(String::as_str);
         for word in pack.names.iter().flat_map(|name| name.words.iter().copied()).chain(lists) {
             assert!(is_small(word), "{word:?} is compared with words in small letters");
         }
+        assert!(references.iter().all(|start| start.to_ascii_lowercase() == *start), "{references:?}");
+        assert!(pack.webhooks.iter().flat_map(|hook| &hook.prefixes).all(|text| text.to_ascii_lowercase() == *text));
         // Where a shape may begin is told by three bytes.
         assert!(pack.tokens.iter().all(|token| token.prefix.len() >= 3));
         assert_eq!(rule_pack().digest.len(), 64);

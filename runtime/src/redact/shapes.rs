@@ -6,14 +6,11 @@
 //! | private key | `-----BEGIN` | the label ends in `PRIVATE KEY`; reaches to its end line, or to the end of the text |
 //! | JWT | `eyJ` | three or more parts, the first of which decodes to a JSON object with `alg` |
 //! | header | `Bearer`, `Basic` | a long token follows; for Basic, one that decodes to `name:password` |
-//! | assignment | a secret name | `name=value`, `name: value`, `"name": "value"`, `<name>value<`, `--name value`, `name is value` |
+//! | assignment | a secret name | `name=value`, `name: value`, `--name value` and what else is in [`assigned`] and [`tables`] |
+//! | webhook | its host and path | the rest of the address is long enough for a secret |
 //! | URL | `://` | a password, or a machine's token, before the `@` of its authority |
 //! | vendor token | its prefix | as many characters of its alphabet as the vendor uses, see `rules.toml` |
 //! | card number | digits | a known issuer, its length and grouping, and the Luhn sum |
-//!
-//! An unquoted value that is assigned reaches to the end of its line or to where the next pair begins, because passwords
-//! have blanks. `name is value` takes one word, and none of those with which people complain about passwords. Manifests
-//! write `secret:NAME`; that names a secret and is none.
 
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
@@ -24,16 +21,18 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
+use super::cards::{self, Around};
 use super::rules::{Alphabet, PACK};
-use super::words::{self, Name, Stem, Value};
-use super::{MARK_START, Rule, slice};
+use super::words::{self, Name, Stem};
+use super::{MARK_START, Rule, assigned, slice, tables};
 
 /// A name is looked for this far to either side of its stem.
 const NAME_REACH: usize = 96;
 /// So many words before one are read with it.
 const WORDS_BEFORE: usize = 2;
-/// An unquoted value on an endless line (minified script) ends here.
-const LONGEST_UNQUOTED: usize = 512;
+/// What joins no name though it is no ASCII: signs of Japanese text and wide blanks.
+const WIDE_ENDS: [&str; 14] =
+    ["：", "＝", "は", "。", "、", "（", "）", "「", "」", "『", "』", "\u{3000}", "\u{a0}", "\u{202f}"];
 
 pub(super) struct Found {
     pub(super) rule: Rule,
@@ -60,12 +59,13 @@ enum Anchor {
     Azure,
     Bot,
     Vendor(usize),
+    Webhook(usize),
 }
 
 /// Where shapes may begin. Nearly every place is told from them by its first three bytes, and each by itself, which is
 /// why this is faster than an automaton, whose every step waits for the one before.
 struct Anchors {
-    all: Vec<(&'static str, Anchor)>,
+    all: Vec<(String, Anchor)>,
     stems: Vec<Stem>,
     /// A bit for the first three bytes of each.
     bits: Vec<u64>,
@@ -75,9 +75,11 @@ struct Anchors {
 
 static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
     let stems = words::stems();
-    let mut all: Vec<(&str, Anchor)> =
-        stems.iter().enumerate().map(|(index, stem)| (stem.text, Anchor::Stem(index))).collect();
-    all.extend([
+    let mut all: Vec<(String, Anchor)> = Vec::new();
+    for (index, stem) in stems.iter().enumerate() {
+        all.extend(spellings(stem.text).into_iter().map(|text| (text, Anchor::Stem(index))));
+    }
+    let signs = [
         ("-----begin", Anchor::Pem),
         ("eyj", Anchor::Jwt),
         ("bearer", Anchor::Scheme),
@@ -85,14 +87,49 @@ static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| {
         ("://", Anchor::Url),
         (":\\/\\/", Anchor::Url),
         (":aa", Anchor::Bot),
-    ]);
-    all.extend(AZURE.iter().map(|text| (*text, Anchor::Azure)));
-    all.extend(PACK.tokens.iter().enumerate().map(|(index, token)| (token.prefix.as_str(), Anchor::Vendor(index))));
+    ];
+    let signs = signs.into_iter().chain(AZURE.iter().map(|text| (*text, Anchor::Azure)));
+    let tokens = PACK.tokens.iter().enumerate().map(|(index, token)| (token.prefix.as_str(), Anchor::Vendor(index)));
+    let hooks = PACK.webhooks.iter().enumerate();
+    let hooks =
+        hooks.flat_map(|(index, hook)| hook.prefixes.iter().map(move |text| (text.as_str(), Anchor::Webhook(index))));
+    all.extend(signs.chain(tokens).chain(hooks).map(|(text, kind)| (text.to_owned(), kind)));
     Anchors::new(all, stems)
 });
 
+/// How a stem is sought. Letters that are no ASCII have each case by itself; one of two letters is too short to be sought, so what
+/// may follow it comes with it.
+fn spellings(stem: &str) -> Vec<String> {
+    if stem.len() < Anchors::GRAM {
+        return (0x20..0x7f).map(|b: u8| format!("{stem}{}", char::from(b).to_ascii_lowercase())).collect();
+    }
+    let first: String = stem.chars().take(1).flat_map(char::to_uppercase).collect();
+    let mut spellings = vec![stem.to_owned(), first + &stem.chars().skip(1).collect::<String>(), stem.to_uppercase()];
+    spellings.truncate(if stem.is_ascii() { 1 } else { 3 });
+    spellings.dedup();
+    spellings
+}
+
 /// A digit stands before the `Q~` of Azure's secrets.
 const AZURE: &[&str] = &["0q~", "1q~", "2q~", "3q~", "4q~", "5q~", "6q~", "7q~", "8q~", "9q~"];
+
+/// The run of joints in which a stem stands.
+fn run(text: &[u8], stem: Range<usize>) -> Range<usize> {
+    let ends = |at: usize| {
+        let wide = || WIDE_ENDS.iter().find(|sign| starts_with(text, at, sign.as_bytes())).map(|sign| sign.len());
+        match text.get(at) {
+            Some(b) if b.is_ascii() => (!is_joint(*b)).then_some(1),
+            Some(_) => wide(),
+            None => Some(0),
+        }
+    };
+    let before = stem.start.saturating_sub(NAME_REACH)..stem.start;
+    let first = before.start;
+    let start = before.rev().find_map(|at| ends(at).map(|length| at + length)).unwrap_or(first);
+    let last = text.len().min(stem.end + NAME_REACH);
+    let end = (stem.end..last).find(|at| ends(*at).is_some()).unwrap_or(last);
+    start.min(stem.start)..end
+}
 
 struct Hit {
     kind: Anchor,
@@ -103,7 +140,7 @@ impl Anchors {
     const GRAM: usize = 3;
     const BITS: u32 = 16;
 
-    fn new(all: Vec<(&'static str, Anchor)>, stems: Vec<Stem>) -> Self {
+    fn new(all: Vec<(String, Anchor)>, stems: Vec<Stem>) -> Self {
         let mut bits = vec![0u64; 1 << (Self::BITS - 6)];
         let mut groups: Vec<Vec<usize>> = vec![Vec::new(); 1 << Self::BITS];
         for (index, (text, _)) in all.iter().enumerate() {
@@ -158,7 +195,11 @@ impl Anchors {
             {
                 let place = at..at + anchor.len();
                 if slice(text, place.clone()).eq_ignore_ascii_case(anchor.as_bytes()) {
-                    look(Hit { kind: *kind, place })?;
+                    let length = match kind {
+                        Anchor::Stem(index) => self.stems.get(*index).map_or(anchor.len(), |stem| stem.text.len()),
+                        _ => anchor.len(),
+                    };
+                    look(Hit { kind: *kind, place: at..at + anchor.len().min(length) })?;
                 }
             }
         }
@@ -169,16 +210,27 @@ impl Anchors {
 /// Every shape in `text`. Places may overlap.
 pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
     if scope == Scope::All {
-        cards(text, |place| found.push(Found { rule: Rule::CardNumber, place }));
+        cards::find(text, Around::Read, |place| found.push(Found { rule: Rule::CardNumber, place }));
     }
     let credentials_only = scope == Scope::Credentials;
     let mut names = Names::default();
     let mut covered = 0;
+    // What lies in a block or a table has been read with its name.
+    let mut read = 0;
     let _ = ANCHORS.each(text, |Hit { kind, place: hit }| {
         if let Anchor::Stem(index) = kind {
-            if !credentials_only && may_be_named(text, index, hit.start) {
-                let place = names.at(text, hit).and_then(|name| assignment(text, name));
-                found.extend(place.map(|place| Found { rule: Rule::Assignment, place }));
+            if credentials_only || hit.start < read || !may_be_named(text, index, hit.start) {
+                return ControlFlow::Continue(());
+            }
+            if let Some(named) = names.at(text, hit) {
+                let mut places = Vec::new();
+                read = read.max(assigned::find(text, &named, &mut places));
+                read = read.max(tables::find(text, &named, &mut places).unwrap_or(0));
+                let rule = match named.name.value.rule() {
+                    Rule::SecretName => Rule::Assignment,
+                    rule => rule,
+                };
+                found.extend(places.into_iter().map(|place| Found { rule, place }));
             }
             return ControlFlow::Continue(());
         }
@@ -196,6 +248,8 @@ pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
             Anchor::Azure => azure(text, hit.start + 1).map(|place| (Rule::AzureSecret, place)),
             Anchor::Bot => bot(text, hit.start).map(|place| (Rule::ServiceToken, place)),
             Anchor::Vendor(index) => vendor_token(text, hit.start, index),
+            Anchor::Webhook(_) if credentials_only => None,
+            Anchor::Webhook(index) => webhook(text, hit.end, index).map(|place| (Rule::WebhookUrl, place)),
         };
         if let Some((rule, place)) = shape {
             covered = place.end;
@@ -222,11 +276,12 @@ pub(super) fn is_clean_json(text: &[u8]) -> bool {
             Anchor::Azure => azure(text, hit.start + 1).is_none(),
             Anchor::Bot => bot(text, hit.start).is_none(),
             Anchor::Vendor(index) => vendor_token(text, hit.start, index).is_none(),
+            Anchor::Webhook(index) => webhook(text, hit.end, index).is_none(),
         };
         if is_clean { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     let mut card = false;
-    cards(text, |_| card = true);
+    cards::find(text, Around::Unread, |_| card = true);
     looks.is_continue() && !card
 }
 
@@ -257,9 +312,10 @@ fn is_joint(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.') || !b.is_ascii()
 }
 
-struct Named {
-    name: &'static Name,
-    place: Range<usize>,
+/// A name that says that a secret follows, and where it stands.
+pub(super) struct Named {
+    pub(super) name: &'static Name,
+    pub(super) place: Range<usize>,
 }
 
 /// Reads each run of letters, digits and joints once, however many stems it holds, and each name once, however many
@@ -291,21 +347,24 @@ impl<'a> Names<'a> {
         if stem.end + LONGEST_WORD <= self.read {
             return None;
         }
-        let is_end = |b: &u8| !is_joint(*b);
-        let before = slice(text, stem.start.saturating_sub(NAME_REACH)..stem.start);
-        let after = slice(text, stem.end..text.len().min(stem.end + NAME_REACH));
-        let start = stem.start - before.iter().rev().position(is_end).unwrap_or(before.len());
-        let end = stem.end + after.iter().position(is_end).unwrap_or(after.len());
+        let Range { start, end } = run(text, stem);
         self.read = end;
         let named = |name: &'static Name, from: usize| Named { name, place: from..end };
         let alone = self.secret_name(slice(text, start..end)).map(|name| named(name, start));
         // `key` says little; the word before it may say more.
-        if alone.as_ref().is_some_and(|named| named.name.value == Value::Any) {
+        if alone.as_ref().is_some_and(|named| named.name.value.is_by_name()) {
             return alone;
         }
         // `security` says nothing; the words around it may (`social security number`).
         let after = skip(slice(text, 0..text.len().min(end + 16)), end + 1, |b| b.is_ascii_alphabetic());
         let ends = [Some(end), Some(after).filter(|after| text.get(end) == Some(&b' ') && *after > end + 1)];
+        if after > end + 1
+            && text.get(end) == Some(&b' ')
+            && words::begins_name(slice(text, start..end))
+            && let Some(name) = self.secret_name(slice(text, start..after))
+        {
+            return Some(Named { name, place: start..after });
+        }
         let mut from = start;
         for _ in 0..WORDS_BEFORE {
             if self::before(text, from) != Some(b' ') {
@@ -325,105 +384,6 @@ impl<'a> Names<'a> {
         }
         alone
     }
-}
-
-/// The value that is assigned to a secret name.
-fn assignment(text: &[u8], Named { name, place }: Named) -> Option<Range<usize>> {
-    let at = |index: usize| text.get(index).copied();
-    let quoted = after_quote(text, place.end).map_or(place.end, |(_, after)| after);
-    let next = skip_blanks(text, quoted);
-    let (value, whole) = match at(next) {
-        Some(b'=' | b':') => {
-            let start =
-                skip_blanks(text, skip(slice(text, 0..text.len().min(next + 3)), next, |b| b"=:>".contains(&b)));
-            (value_at(text, start, clause)?, true)
-        }
-        Some(b'>') if before(text, place.start) == Some(b'<') => {
-            let length = slice(text, next + 1..text.len()).iter().position(|b| *b == b'<')?;
-            (next + 1..next + 1 + length, true)
-        }
-        // The hyphens of an option are joints, so they are part of the name.
-        Some(_) if next > quoted && starts_with(text, place.start, b"--") => (value_at(text, next, word)?, true),
-        Some(_) if next > quoted => {
-            let verb = [&b"is "[..], b"was "].into_iter().find(|verb| starts_with(text, next, verb))?;
-            (value_at(text, skip_blanks(text, next + verb.len()), word)?, false)
-        }
-        _ => return None,
-    };
-    let bytes = slice(text, value.clone());
-    let lone = std::str::from_utf8(bytes).unwrap_or_default().trim_matches(|c: char| !c.is_alphanumeric());
-    let nothing = bytes.is_empty()
-        || bytes.starts_with(MARK_START)
-        || bytes.starts_with(b"//")
-        || ["null", "none", "nil", "true", "false", "undefined"].contains(&lone.to_ascii_lowercase().as_str());
-    // `secret:NAME` in a manifest says where a secret is.
-    let reference = place.end + 1 == value.start
-        && at(place.end) == Some(b':')
-        && slice(text, place).eq_ignore_ascii_case(b"secret")
-        && bytes.iter().take_while(|b| **b != b' ').all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
-    // `password = a` is a password even so, and `password: required` is none.
-    let complaint = is_complaint(lone) && (!whole || (at(next) == Some(b':') && lone.len() > 2));
-    let fits = name.value.fits(lone);
-    (!nothing && !reference && !complaint && fits).then_some(value)
-}
-
-/// The value at `start`: what its quotes hold, or as far as `unquoted` reads.
-fn value_at(text: &[u8], start: usize, unquoted: fn(&[u8], usize) -> usize) -> Option<Range<usize>> {
-    if let Some((quote, from)) = after_quote(text, start) {
-        let mut end = from;
-        while end < text.len() && !starts_with(text, end, slice(text, quote.clone())) {
-            let escaped = text.get(end) == Some(&b'\\') && quote.len() == 1;
-            end += if escaped { 2 } else { 1 };
-        }
-        return Some(from..end.min(text.len()));
-    }
-    // What begins a list or an object is no value itself; names in it are found on their own.
-    let nested = matches!(text.get(start)?, b'{' | b'[') && !starts_with(text, start, MARK_START);
-    (!nested).then(|| start..unquoted(text, start))
-}
-
-/// The end of a value that may hold blanks: its line's end, or the next `name=` or `name:`.
-fn clause(text: &[u8], start: usize) -> usize {
-    let limit = text.len().min(start + LONGEST_UNQUOTED);
-    let ends = |at: &usize| match text.get(*at) {
-        None | Some(b'\n' | b'\r') => true,
-        Some(b'"' | b'\'' | b'`') => {
-            let after = text.get(*at + 1);
-            after.is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b',' | b'}' | b']' | b')' | b';' | b'>' | b'.'))
-        }
-        Some(b'&' | b';' | b',') => is_pair(text, *at + 1) || text.get(*at + 1).is_none(),
-        Some(b'<') => matches!(text.get(*at + 1), Some(b'/' | b'!')) || starts_with(text, *at, b"<br"),
-        Some(b' ' | b'\t') => is_pair(text, *at + 1),
-        Some(b'\\') => matches!(text.get(*at + 1), Some(b'n' | b'r' | b'"')),
-        Some(_) => false,
-    };
-    (start..limit).find(ends).unwrap_or(limit)
-}
-
-/// The end of a value that is one word.
-fn word(text: &[u8], start: usize) -> usize {
-    skip(text, start, |b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'<' | b','))
-}
-
-/// Whether `name=` or `name:` stands at `start`, after blanks.
-fn is_pair(text: &[u8], start: usize) -> bool {
-    let from = skip_blanks(text, start);
-    let from = after_quote(text, from).map_or(from, |(_, after)| after);
-    let joined = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let end = skip(slice(text, 0..text.len().min(from + NAME_REACH)), from, joined);
-    let end = after_quote(text, end).filter(|_| end > from).map_or(end, |(_, after)| after);
-    end > from && text.get(from).is_some_and(u8::is_ascii_alphabetic) && matches!(text.get(end), Some(b'=' | b':'))
-}
-
-/// A quote at `start`, with the backslashes that escape it, and where it ends.
-fn after_quote(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
-    let quote = skip(slice(text, 0..text.len().min(start + 16)), start, |b| b == b'\\');
-    matches!(text.get(quote), Some(b'"' | b'\'' | b'`')).then_some((start..quote + 1, quote + 1))
-}
-
-/// What people say of passwords in place of a password.
-fn is_complaint(word: &str) -> bool {
-    word.is_empty() || PACK.words.complaints.iter().any(|complaint| word.eq_ignore_ascii_case(complaint))
 }
 
 /// Made by a machine: long, without blanks, letters of both cases and digits or long hex, and no GUID.
@@ -566,120 +526,23 @@ fn vendor_token(text: &[u8], start: usize, index: usize) -> Option<(Rule, Range<
     fits.then_some((token.rule, start..end))
 }
 
-/// Digits.
-const SHORTEST_CARD: usize = 14;
-
-/// Card numbers: digits in one piece, or grouped by single blanks or hyphens as on a card.
-fn cards(text: &[u8], mut found: impl FnMut(Range<usize>)) {
-    const STEP: usize = 8;
-    // A bit for each number below sixteen that has three bits or four.
-    const THREE_OR_MORE: u32 = 0b1110_1000_1000_0000;
-    // A number of fourteen digits, grouped or not, covers two halves of steps in a row, each with three digits or more.
-    let (mut dense, mut done) = (false, 0);
-    for (index, step) in text.chunks(STEP).enumerate() {
-        let digits = digits(step);
-        for (half, digits) in [digits & 0xf, digits >> 4].into_iter().enumerate() {
-            let before = std::mem::replace(&mut dense, (THREE_OR_MORE >> digits) & 1 == 1);
-            let at = index * STEP + half * STEP / 2;
-            if before && dense && at >= done {
-                let in_number = |b: u8| b.is_ascii_digit() || matches!(b, b' ' | b'-');
-                let reach = slice(text, at.saturating_sub(32)..at);
-                let start = at - reach.iter().rev().take_while(|b| in_number(**b)).count();
-                done = skip(text, at, in_number);
-                // Dates and identifiers come this far.
-                if slice(text, start..done).iter().filter(|b| b.is_ascii_digit()).count() >= SHORTEST_CARD {
-                    card_in(text, start..done, &mut found);
-                }
-            }
-        }
+/// What stands behind the prefix of an address that is a credential.
+fn webhook(text: &[u8], start: usize, index: usize) -> Option<Range<usize>> {
+    const SHORTEST: usize = 16;
+    // What shows a secret stands this near. Without a bound, a chain of prefixes would cost the square of its length.
+    const REACH: usize = 512;
+    let after = PACK.webhooks.get(index)?.after.as_bytes();
+    let in_address = |b: u8| b.is_ascii_alphanumeric() || b"-_./@%?&=~+:".contains(&b);
+    let near = slice(text, start..skip(slice(text, 0..text.len().min(start + REACH)), start, in_address));
+    let from = if after.is_empty() { 0 } else { position(near, after)? + after.len() };
+    let secret = slice(near, from..near.len());
+    if secret.len() < SHORTEST || !secret.iter().any(u8::is_ascii_digit) {
+        return None;
     }
-}
-
-/// A bit for each byte that is a digit, or one of the six signs that follow the digits in ASCII.
-#[inline]
-fn digits(step: &[u8]) -> u32 {
-    let Some(step) = step.first_chunk::<8>() else {
-        return step.iter().enumerate().fold(0, |bits, (at, b)| bits | (u32::from(b.is_ascii_digit()) << at));
-    };
-    // A byte is nothing after this if its upper half was a three.
-    let rest = (u64::from_le_bytes(*step) & 0xf0f0_f0f0_f0f0_f0f0) ^ 0x3030_3030_3030_3030;
-    let others = ((rest >> 4) | (rest >> 5) | (rest >> 6) | (rest >> 7)) & 0x0101_0101_0101_0101;
-    // Gathers the lowest bits of eight bytes into one.
-    u32::from(!(others.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8)
-}
-
-fn card_in(text: &[u8], run: Range<usize>, found: &mut impl FnMut(Range<usize>)) {
-    let touches =
-        |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/'));
-    for start in run.clone() {
-        // What a mark stands for may have touched it: without this, a second look would find what the first did not.
-        let after_mark = slice(text, 0..start).ends_with(super::MARK.as_bytes());
-        let begins = text.get(start).is_some_and(u8::is_ascii_digit) && !touches(before(text, start)) && !after_mark;
-        for groups in [&[14][..], &[15], &[16], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]] {
-            if !begins {
-                continue;
-            }
-            let Some(end) = grouped(text, start, groups) else {
-                continue;
-            };
-            let dot = text.get(end) == Some(&b'.') && !text.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
-            let digits: Vec<u8> =
-                slice(text, start..end).iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0').collect();
-            let is_apart = !touches(text.get(end).copied()) && !starts_with(text, end, MARK_START);
-            if (dot || is_apart) && is_issued(&digits) && luhn(&digits) {
-                found(start..end);
-            }
-        }
-    }
-}
-
-/// The end of digits in `groups`, all divided by the same character.
-fn grouped(text: &[u8], start: usize, groups: &[usize]) -> Option<usize> {
-    let mut at = start;
-    let mut joint = None;
-    for (index, length) in groups.iter().enumerate() {
-        if index > 0 {
-            let found = text.get(at).copied().filter(|b| matches!(b, b' ' | b'-'))?;
-            if *joint.get_or_insert(found) != found {
-                return None;
-            }
-            at += 1;
-        }
-        let group = text.get(at..at + length)?;
-        if !group.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        at += length;
-    }
-    Some(at)
-}
-
-fn is_issued(digits: &[u8]) -> bool {
-    let head = |length: usize| digits.iter().take(length).fold(0u32, |sum, d| sum * 10 + u32::from(*d));
-    match digits.len() {
-        14 => matches!(head(3), 300..=305) || matches!(head(2), 36 | 38),
-        15 => matches!(head(2), 34 | 37),
-        16 => {
-            head(1) == 4
-                || matches!(head(2), 51..=55 | 62 | 65)
-                || matches!(head(4), 2221..=2720 | 6011 | 3528..=3589)
-                || matches!(head(3), 644..=649)
-        }
-        _ => false,
-    }
-}
-
-fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(at, digit)| match (at % 2, u32::from(*digit)) {
-            (0, digit) => digit,
-            (_, digit) => digit * 2 / 10 + digit * 2 % 10,
-        })
-        .sum();
-    sum.is_multiple_of(10)
+    let end = skip(text, start + from, in_address);
+    // What ends a sentence ends no address.
+    let ending = slice(text, start + from..end).iter().rev().take_while(|b| matches!(b, b'.' | b'?' | b':')).count();
+    Some(start + from..end - ending)
 }
 
 fn is_base64url(b: u8) -> bool {
@@ -692,24 +555,24 @@ fn lenient() -> GeneralPurposeConfig {
         .with_decode_allow_trailing_bits(true)
 }
 
-fn before(text: &[u8], at: usize) -> Option<u8> {
+pub(super) fn before(text: &[u8], at: usize) -> Option<u8> {
     text.get(at.checked_sub(1)?).copied()
 }
 
-fn starts_with(text: &[u8], at: usize, prefix: &[u8]) -> bool {
+pub(super) fn starts_with(text: &[u8], at: usize, prefix: &[u8]) -> bool {
     text.get(at..).is_some_and(|rest| rest.starts_with(prefix))
 }
 
-fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
+pub(super) fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len()).position(|window| window == needle)
 }
 
-fn skip(text: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
+pub(super) fn skip(text: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
     let rest = slice(text, start..text.len());
     start + rest.iter().take_while(|b| wanted(**b)).count()
 }
 
 /// A few blanks; more would let a text of blanks cost the square of its length.
-fn skip_blanks(text: &[u8], start: usize) -> usize {
+pub(super) fn skip_blanks(text: &[u8], start: usize) -> usize {
     skip(slice(text, 0..text.len().min(start + 64)), start, |b| matches!(b, b' ' | b'\t'))
 }

@@ -149,7 +149,7 @@ fn text_is_masked_where_a_secret_stands_and_nowhere_else() {
         ("password is blessed", "password is ~"),
         ("the password is x", "the password is ~"),
         ("password was 'correct horse', sorry", "password was '~', sorry"),
-        ("password: correct horse battery", "password: ~"),
+        ("password: correct horse battery staple", "password: ~"),
         ("password=correct horse user=bob", "password=~ user=bob"),
         ("password=hunter2, user=bob", "password=~, user=bob"),
         ("password=hunter2&user=bob", "password=~&user=bob"),
@@ -782,7 +782,13 @@ fn every_rule_for_names_is_seen_by_the_filter_in_every_spelling() {
             for name in [rule.words.join(joint), rule.words.join(joint).to_uppercase(), capitals.join(joint)] {
                 for name in [name.clone(), format!("x_{name}"), format!("x{}", capitals.concat()), format!("{name}s")] {
                     let value = match rule.value {
-                        words::Value::Any | words::Value::Random => "Zx81kLm29QpRtVbN4wEy",
+                        words::Value::Any
+                        | words::Value::Code
+                        | words::Value::Token
+                        | words::Value::Signature
+                        | words::Value::Random
+                        | words::Value::Chosen => "Zx81kLm29QpRtVbN4wEy",
+                        words::Value::Birth => "1990-01-31",
                         words::Value::Ssn => "123-45-6789",
                         words::Value::Bsn => "123456782",
                         words::Value::Nino => "AB123456C",
@@ -988,11 +994,47 @@ fn texts_made_to_be_slow_are_read_to_their_end() {
         "\\ud83d",
         "&#37;25",
         "%26#37;",
+        "password: ",
+        "password: a b c ",
+        "password:\n ",
+        "password:\n- ",
+        "password: |\n",
+        "password|x\na|b\n",
+        "a,password\n",
+        "password\t",
+        "key=\"password\" ",
+        "key=\"password\" value=\"",
+        "password was changed to ",
+        "-Password ",
+        "ConvertTo-SecureString ",
+        "-AsPlainText -Force ",
+        "パスワード：",
+        "パスワードは",
+        "hooks.slack.com/services/",
+        "pass=",
+        "dob: ",
+        "date of birth 1 ",
+        "4111\u{a0}",
+        "4111.",
+        "tracking 378282246310005, ",
+        "order 4111111111111111 ",
     ] {
         let text = piece.repeat(60_000 / piece.len());
         let once = scrubber.text(&text).value;
         assert_eq!(scrubber.text(&once).value, once, "{piece:?}");
     }
+}
+
+/// A look that costs the square of the length would take minutes here.
+#[test]
+fn a_megabyte_of_names_without_values_is_read_in_one_pass() {
+    let scrubber = scrubber(&["hunter2-secret"]);
+    let text = "password: ".repeat(1024 * 1024 / "password: ".len());
+    let once = scrubber.text(&text).value;
+    assert_eq!(scrubber.text(&once).value, once);
+    // Each block holds all those below it.
+    let blocks: String = (0..1_000).map(|depth| format!("{}password: |\n", " ".repeat(depth))).collect();
+    assert_eq!(scrubber.text(&blocks).value, format!("password: |\n {MARK}\n"));
 }
 
 #[test]

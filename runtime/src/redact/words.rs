@@ -3,19 +3,20 @@
 //!
 //! # How a name is read
 //!
-//! A word ends at anything that is neither letter nor digit, at a digit, between a small and a capital letter, and
-//! before the last capital of a run that a small letter follows (`APIKey` is `api key`). Case and digits are then
+//! A word ends at anything that is neither letter nor digit, at a digit, between a small and a capital letter, where another of
+//! Japan's scripts begins (`初期パスワード`), and before the last capital of a run that a small letter follows (`APIKey` is
+//! `api key`). Case and digits are then
 //! forgotten, and so is a plural's `s`. A rule such as `api`, `key` matches two words side by side, or the same joined into
 //! one: `apiKey`, `API_KEY`, `x-apikey`.
 //!
-//! English puts the thing last: a `passwordPolicy` is a policy. So a name is harmless if a word of `about` follows the
-//! secret one, if a word of the rule's `unless-after` stands before it, or if it asks a question (`isPasswordSet`). A name
-//! with an unknown ending is a secret.
+//! English puts the thing last: a `passwordPolicy` is a policy. So a name is harmless if a word of `about` or of the rule's
+//! `unless-before` follows the secret one, if a word of the rule's `unless-after` stands before it, or if it asks a question
+//! (`isPasswordSet`). A name with an unknown ending is a secret.
 
 use serde::Deserialize;
 
 use super::rules::PACK;
-use super::{Rule, ids, shapes};
+use super::{Rule, ids, prose, shapes};
 
 /// What a name must look like, and what else must hold.
 pub(super) struct Name {
@@ -23,6 +24,9 @@ pub(super) struct Name {
     pub(super) words: Vec<&'static str>,
     pub(super) value: Value,
     pub(super) unless_after: Vec<String>,
+    pub(super) unless_before: Vec<String>,
+    /// Whether several plain words may be its value.
+    pub(super) phrase: bool,
 }
 
 /// What the value must look like.
@@ -30,8 +34,18 @@ pub(super) struct Name {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Value {
     Any,
+    /// Digits that a person types: a few of them are a value even among words.
+    Code,
+    /// A number of up to five digits counts tokens, and is none.
+    Token,
+    /// Words alone name a way to sign (`DIRECT`), or close a letter.
+    Signature,
     /// The name alone says too little (`key`): the value must look as if a machine had made it.
     Random,
+    /// The name alone says too little (`pass`): the value must look as if a person had thought it up.
+    Chosen,
+    /// A day, in any order of its parts.
+    Birth,
     /// National numbers: the name says what it would be, the value has to be one.
     Ssn,
     Bsn,
@@ -39,20 +53,47 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// In the order in which a name is judged.
+    const ALL: [Self; 10] = [
+        Self::Any,
+        Self::Code,
+        Self::Token,
+        Self::Signature,
+        Self::Random,
+        Self::Chosen,
+        Self::Birth,
+        Self::Ssn,
+        Self::Bsn,
+        Self::Nino,
+    ];
+
     /// Whether this value is what the name speaks of.
     pub(super) fn fits(self, text: &str) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any | Self::Code => true,
+            Self::Token => text.len() > 5 || text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()),
+            Self::Signature => !text.split_whitespace().all(prose::is_plain),
             Self::Random => shapes::looks_random(text),
+            Self::Chosen => prose::looks_chosen(text),
+            Self::Birth => ids::is_birth_date(text),
             Self::Ssn => ids::is_ssn(text),
             Self::Bsn => ids::is_bsn(text),
             Self::Nino => ids::is_nino(text),
         }
     }
 
+    /// Whether the name alone makes a secret of nearly everything, also of what lies below it.
+    pub(super) fn is_by_name(self) -> bool {
+        match self {
+            Self::Any | Self::Code | Self::Token | Self::Signature => true,
+            Self::Random | Self::Chosen | Self::Birth | Self::Ssn | Self::Bsn | Self::Nino => false,
+        }
+    }
+
     pub(super) fn rule(self) -> Rule {
         match self {
-            Self::Any | Self::Random => Rule::SecretName,
+            Self::Any | Self::Code | Self::Token | Self::Signature | Self::Random | Self::Chosen => Rule::SecretName,
+            Self::Birth => Rule::BirthDate,
             Self::Ssn | Self::Bsn | Self::Nino => Rule::NationalId,
         }
     }
@@ -75,7 +116,7 @@ pub(super) fn secret_name(text: &str) -> Option<&'static Name> {
             |words: &[String]| PACK.names.iter().find(|rule| begins(rule) && rule.value == value && rule.fits(words));
         fits(&words).or_else(|| fits(joined.as_ref()?))
     };
-    [Value::Any, Value::Random, Value::Ssn, Value::Bsn, Value::Nino].into_iter().find_map(found)
+    Value::ALL.into_iter().find_map(found)
 }
 
 fn has(list: &[String], word: &str) -> bool {
@@ -89,6 +130,18 @@ pub(super) fn is_about(text: &str) -> bool {
 
 pub(super) fn is_identifier(text: &str) -> bool {
     words(text).iter().any(|word| has(&PACK.words.identifiers, word))
+}
+
+/// Whether a word of text says what the number after it is.
+pub(super) fn is_numbered(word: &[u8]) -> bool {
+    let word = String::from_utf8_lossy(word);
+    has(&PACK.words.identifiers, &word.to_lowercase()) || is_identifier(&word)
+}
+
+/// Whether a word may stand between such a word and its number, as another number may.
+pub(super) fn is_between(word: &[u8]) -> bool {
+    word.iter().all(u8::is_ascii_digit)
+        || PACK.words.between.iter().any(|between| word.eq_ignore_ascii_case(between.as_bytes()))
 }
 
 /// Whether a rule of several words begins with `word`, so that the word after it says more with it.
@@ -147,7 +200,7 @@ impl Name {
             let (before, from) = words.split_at(start);
             self.spans(from).is_some_and(|after| {
                 before.last().is_none_or(|word| !has(&self.unless_after, word))
-                    && !after.iter().any(|word| has(&PACK.words.about, word))
+                    && !after.iter().any(|word| has(&PACK.words.about, word) || has(&self.unless_before, word))
             })
         })
     }
@@ -190,11 +243,12 @@ pub(super) fn words(text: &str) -> Vec<String> {
         // `APIKey`: the `K` begins a word. `PINs`: the `N` does not, for the small letter is a plural's.
         let plural = next == Some('s') && !is_small(after);
         let starts = c.is_uppercase() && (is_small(previous) || (is_small(next) && !plural));
-        if (starts || !c.is_alphabetic()) && !word.is_empty() {
+        let script = previous.is_some_and(|previous| Script::of(previous) != Script::of(c));
+        if (starts || script || !c.is_alphabetic()) && !word.is_empty() {
             words.push(std::mem::take(&mut word));
         }
         if c.is_alphabetic() {
-            word.push(c.to_ascii_lowercase());
+            word.extend(c.to_lowercase());
         }
         previous = Some(c);
     }
@@ -202,4 +256,24 @@ pub(super) fn words(text: &str) -> Vec<String> {
         words.push(word);
     }
     words
+}
+
+/// What divides words that have no blanks between them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Script {
+    Han,
+    Hiragana,
+    Katakana,
+    Other,
+}
+
+impl Script {
+    pub(super) fn of(c: char) -> Self {
+        match c {
+            '\u{3040}'..='\u{309f}' => Self::Hiragana,
+            '\u{30a0}'..='\u{30ff}' => Self::Katakana,
+            '\u{3005}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' => Self::Han,
+            _ => Self::Other,
+        }
+    }
 }
