@@ -381,11 +381,9 @@ fn value_below(text: &[u8], end: usize) -> Option<Range<usize>> {
 
 /// Whether what stands here is what the name speaks of, and is not nothing.
 pub(super) fn is_secret(text: &[u8], Named { name, .. }: &Named, place: &Range<usize>) -> bool {
-    let fits = match name.value {
-        Value::Signature => name.value.fits(words(text, place)),
-        _ => name.value.fits(lone(text, place)),
-    };
-    fits && !is_nothing(text, place)
+    // The signs at the end of a signature belong to it.
+    let sought = if name.value == Value::Signature { words(text, place) } else { lone(text, place) };
+    name.value.fits(sought) && !is_nothing(text, place)
 }
 
 /// The words that stand here. What is no UTF-8 has none, and counts as a value: nothing that people say.

@@ -65,6 +65,10 @@ fn digits(step: &[u8]) -> u32 {
 
 /// Numbers whose groups stand between wide joints. Few texts have one after a digit.
 fn wide_cards(text: &[u8], found: &mut impl FnMut(Range<usize>)) {
+    // Large results are ASCII for the most part, and this costs them next to nothing.
+    if text.is_ascii() {
+        return;
+    }
     let mut at = 0;
     while let Some(next) = slice(text, at..text.len()).iter().position(|b| matches!(b, 0xc2 | 0xe2)) {
         let joint = at + next;

@@ -27,7 +27,7 @@ struct Word<'a> {
 /// The places in `text`, which follows a name and a colon, that are values.
 pub(super) fn values(text: &str, name: &Name) -> Vec<Range<usize>> {
     let words = words(text);
-    let whole = || vec![0..text.trim_end().len()];
+    let whole = || std::iter::once(0..text.trim_end().len()).collect();
     let Some((first, rest)) = words.split_first() else { return Vec::new() };
     if rest.is_empty() {
         let is_value = !is_japanese(first.text) && !is_complaint(bare(first.text));

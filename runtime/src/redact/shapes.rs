@@ -197,7 +197,14 @@ impl Anchors {
                 if slice(text, place.clone()).eq_ignore_ascii_case(anchor.as_bytes()) {
                     let length = match kind {
                         Anchor::Stem(index) => self.stems.get(*index).map_or(anchor.len(), |stem| stem.text.len()),
-                        _ => anchor.len(),
+                        Anchor::Pem
+                        | Anchor::Jwt
+                        | Anchor::Scheme
+                        | Anchor::Url
+                        | Anchor::Azure
+                        | Anchor::Bot
+                        | Anchor::Vendor(_)
+                        | Anchor::Webhook(_) => anchor.len(),
                     };
                     look(Hit { kind: *kind, place: at..at + anchor.len().min(length) })?;
                 }
@@ -226,10 +233,7 @@ pub(super) fn find(text: &[u8], scope: Scope, found: &mut Vec<Found>) {
                 let mut places = Vec::new();
                 read = read.max(assigned::find(text, &named, &mut places));
                 read = read.max(tables::find(text, &named, &mut places).unwrap_or(0));
-                let rule = match named.name.value.rule() {
-                    Rule::SecretName => Rule::Assignment,
-                    rule => rule,
-                };
+                let rule = named.name.value.rule_in_text();
                 found.extend(places.into_iter().map(|place| Found { rule, place }));
             }
             return ControlFlow::Continue(());

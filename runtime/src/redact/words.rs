@@ -5,9 +5,8 @@
 //!
 //! A word ends at anything that is neither letter nor digit, at a digit, between a small and a capital letter, where another of
 //! Japan's scripts begins (`初期パスワード`), and before the last capital of a run that a small letter follows (`APIKey` is
-//! `api key`). Case and digits are then
-//! forgotten, and so is a plural's `s`. A rule such as `api`, `key` matches two words side by side, or the same joined into
-//! one: `apiKey`, `API_KEY`, `x-apikey`.
+//! `api key`). Case and digits are then forgotten, and so is a plural's `s`. A rule such as `api`, `key` matches two words side by
+//! side, or the same joined into one: `apiKey`, `API_KEY`, `x-apikey`.
 //!
 //! English puts the thing last: a `passwordPolicy` is a policy. So a name is harmless if a word of `about` or of the rule's
 //! `unless-before` follows the secret one, if a word of the rule's `unless-after` stands before it, or if it asks a question
@@ -90,12 +89,19 @@ impl Value {
         }
     }
 
+    /// Of a field.
     pub(super) fn rule(self) -> Rule {
         match self {
             Self::Any | Self::Code | Self::Token | Self::Signature | Self::Random | Self::Chosen => Rule::SecretName,
             Self::Birth => Rule::BirthDate,
             Self::Ssn | Self::Bsn | Self::Nino => Rule::NationalId,
         }
+    }
+
+    /// Of what is assigned in text.
+    pub(super) fn rule_in_text(self) -> Rule {
+        let rule = self.rule();
+        if rule == Rule::SecretName { Rule::Assignment } else { rule }
     }
 }
 
