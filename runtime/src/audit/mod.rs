@@ -257,9 +257,7 @@ impl Ledger {
         let queue = &self.0.queue;
         queue.push(Request::Owed { draft: Draft::note(EventId::new(), note, queue.now()) })
     }
-}
 
-impl Ledger {
     /// Writes what was handed over and the last checkpoint, and waits for the disk. Whoever holds the ledger still gets
     /// [`LedgerError::Closed`] from then on. Blocks: for the end.
     pub fn finish(&self) {

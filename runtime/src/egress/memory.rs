@@ -6,7 +6,7 @@
 //! something for a guest holds a [`Held`] for as long as it keeps it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes in use, and the most there may be.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ impl AnswerMemory {
         drop(self.take());
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

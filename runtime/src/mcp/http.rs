@@ -353,13 +353,16 @@ impl Site {
                 answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
                 answer
             }
-            ("/mcp", _) => match self.refused(&request, &page) {
-                Some(answer) => {
-                    body::discard(request.into_body()).await;
-                    answer
+            ("/mcp", _) => {
+                let accepted = Accepted::of(request.headers());
+                match self.refused(&request, &page, accepted) {
+                    Some(answer) => {
+                        body::discard(request.into_body()).await;
+                        answer
+                    }
+                    None => CLIENT.scope(client, self.pass(request, accepted, &connection, &passage)).await,
                 }
-                None => CLIENT.scope(client, self.pass(request, &connection, &passage)).await,
-            },
+            }
             _ => text(StatusCode::NOT_FOUND, ""),
         };
         if let Page::Listed(origin) = page {
@@ -371,7 +374,7 @@ impl Site {
     }
 
     /// What is answered by the head alone.
-    fn refused(&self, request: &Request<Incoming>, page: &Page) -> Option<Answer> {
+    fn refused(&self, request: &Request<Incoming>, page: &Page, accepted: Accepted) -> Option<Answer> {
         let headers = request.headers();
         // Before the token is looked at: a browser sends none to ask what it may send.
         if *page == Page::Other {
@@ -390,7 +393,7 @@ impl Site {
             let told = "the Host header must be one host, with or without a port\n";
             return Some(text(StatusCode::BAD_REQUEST, told));
         }
-        if request.method() == Method::POST && Accepted::of(headers).is_nothing() {
+        if request.method() == Method::POST && accepted.is_nothing() {
             let told = "answers are application/json or text/event-stream: accept one, or better both\n";
             return Some(text(StatusCode::NOT_ACCEPTABLE, told));
         }
@@ -438,11 +441,12 @@ impl Site {
     async fn pass(
         self: &Arc<Self>,
         request: Request<Incoming>,
+        accepted: Accepted,
         connection: &Arc<Connection>,
         passage: &Arc<Mutex<Passage>>,
     ) -> Answer {
         let (mut head, body) = request.into_parts();
-        let (method, accepted) = (head.method.clone(), Accepted::of(&head.headers));
+        let method = head.method.clone();
         if method == Method::POST {
             Accepted::tell(&mut head.headers);
         }
